@@ -1,0 +1,1 @@
+"""Rate-distortion explanations of image classifiers in the wavelet domain."""
