@@ -1,0 +1,39 @@
+# make book    the report, in book/_build/html/index.html
+# make test    the tests; PYTEST_ARGS='-m ""' runs the slow ones too
+# make lint    ruff and mypy
+# PYTHON=python3.12 make ... chooses the interpreter, LAMBDA and the like go through RCX_PARAMETERS
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BOOK_ARGS ?=
+PYTEST_ARGS ?=
+
+# An environment that cannot run its own pip (interpreter gone, folder moved) is made again.
+HEALTHY := $(findstring $(CURDIR)/$(VENV)/,$(shell $(BIN)/pip --version 2>/dev/null))
+
+.PHONY: book test lint clean new-environment
+
+book: $(VENV)/.installed-book
+	$(BIN)/jupyter-book build $(BOOK_ARGS) book/
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+clean:
+	rm -rf book/_build .rcx
+
+$(VENV)/.installed-%: pyproject.toml $(if $(HEALTHY),,new-environment)
+	$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	touch $@
+
+new-environment:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "rcx needs Python 3.11 or later, and $(PYTHON) is not: name one with PYTHON=..."; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip 'setuptools<81'

@@ -1,0 +1,143 @@
+"""Which parameters a chapter is run with: the book's settings, then the environment's."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+EVERY_CHAPTER = "*"
+Settings = dict[str, dict[str, Any]]
+
+
+class ParameterError(ValueError):
+    """A parameter that cannot be understood, or that no chapter declares."""
+
+
+def settings_from(configured: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Join the book's parameters with those of the environment, which win.
+
+    Parameters
+    ----------
+    configured : mapping
+        ``rcx_parameters`` of ``_config.yml``: for each chapter, and for all of them under
+        ``"*"``, the parameters by name.
+    environment : mapping
+        Environment variables. ``PROFILE`` sets the parameter ``profile`` of every chapter.
+        ``RCX_PARAMETERS`` is a JSON object of the same form as `configured`, or of parameters
+        for every chapter, or ``name=value`` pairs separated by spaces, where
+        ``chapter.name=value`` concerns one chapter.
+
+    Returns
+    -------
+    dict of str to dict
+        Parameters by chapter, those for every chapter under ``"*"``.
+
+    Raises
+    ------
+    ParameterError
+        If a setting has another form.
+    """
+    settings: Settings = {}
+    for chapter, values in configured.items():
+        if values is not None and not isinstance(values, Mapping):
+            raise ParameterError(
+                f"rcx_parameters in _config.yml: {chapter!r} holds {values!r}; "
+                "write the chapter's parameters below it as 'name: value'."
+            )
+        settings[chapter] = dict(values or {})
+    if profile := environment.get("PROFILE"):
+        settings.setdefault(EVERY_CHAPTER, {})["profile"] = profile
+    for chapter, name, value in _environment_triples(environment.get("RCX_PARAMETERS", "")):
+        settings.setdefault(chapter, {})[name] = value
+    return settings
+
+
+def parameters_for(chapter: str, declared: Iterable[str], settings: Settings) -> dict[str, Any]:
+    """Choose the parameters of one chapter.
+
+    Parameters
+    ----------
+    chapter : str
+        The chapter's name.
+    declared : iterable of str
+        The names that the chapter declares.
+    settings : dict
+        What :func:`settings_from` returned.
+
+    Returns
+    -------
+    dict of str to object
+        The chapter's own settings, and of those for every chapter the ones it declares.
+    """
+    known = set(declared)
+    shared = {k: v for k, v in settings.get(EVERY_CHAPTER, {}).items() if k in known}
+    return {**shared, **settings.get(chapter, {})}
+
+
+def check_settings(declared: Mapping[str, Iterable[str]], settings: Settings) -> None:
+    """Check that every setting reaches a chapter.
+
+    Parameters
+    ----------
+    declared : mapping of str to iterable of str
+        The names that each chapter of the book declares.
+    settings : dict
+        What :func:`settings_from` returned.
+
+    Raises
+    ------
+    ParameterError
+        If a chapter does not exist, or a parameter is not declared where it is set.
+    """
+    everywhere = {name for names in declared.values() for name in names}
+    for chapter, values in settings.items():
+        if chapter != EVERY_CHAPTER and chapter not in declared:
+            raise ParameterError(
+                f"Parameters are set for the chapter {chapter!r}, which the book does not have; "
+                f"its chapters: {_listed(declared)}."
+            )
+        known = everywhere if chapter == EVERY_CHAPTER else set(declared[chapter])
+        for name in values:
+            if name not in known:
+                where = "No chapter" if chapter == EVERY_CHAPTER else f"The chapter {chapter!r}"
+                declares = "declares" if chapter != EVERY_CHAPTER else "of the book declares"
+                raise ParameterError(
+                    f"{where} {declares} a parameter {name!r}; known here: {_listed(known)}."
+                )
+
+
+def _environment_triples(text: str) -> list[tuple[str, str, Any]]:
+    """Split ``RCX_PARAMETERS`` into (chapter, name, value)."""
+    text = text.strip()
+    if not text.startswith("{"):
+        return [_pair(word) for word in text.split()]
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ParameterError(f"RCX_PARAMETERS is not valid JSON ({error}): {text}") from error
+    triples = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            triples += [(key, name, each) for name, each in value.items()]
+        else:
+            triples.append((EVERY_CHAPTER, key, value))
+    return triples
+
+
+def _pair(word: str) -> tuple[str, str, Any]:
+    """Read ``name=value`` or ``chapter.name=value``; the value is YAML, as papermill reads -p."""
+    key, equals, value = word.partition("=")
+    chapter, _, name = key.rpartition(".")
+    if not (equals and name):
+        raise ParameterError(
+            f"RCX_PARAMETERS: {word!r} is not of the form name=value or chapter.name=value."
+        )
+    try:
+        return chapter or EVERY_CHAPTER, name, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"RCX_PARAMETERS: cannot read the value of {word!r}.") from error
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
