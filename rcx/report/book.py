@@ -52,6 +52,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("rcx_chapter_store", "../.rcx/chapters", "", types=[str])
     app.connect("config-inited", _begin)
     app.connect("env-get-outdated", _outdated)
+    app.connect("html-page-context", _drop_repeated_scripts, priority=900)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
 
@@ -138,3 +139,14 @@ def _keys_of(env: BuildEnvironment) -> dict[str, str]:
     """Return the key under which each chapter was last read; Sphinx keeps it between builds."""
     keys: dict[str, str] = vars(env).setdefault("rcx_keys", {})
     return keys
+
+
+def _drop_repeated_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Leave each script once: Sphinx lists inline ones twice, and sphinx-thebe's then fails."""
+    scripts = {
+        (script.filename or "", *sorted(script.attributes.items())): script
+        for script in context.get("script_files", [])
+    }
+    context["script_files"] = list(scripts.values())
