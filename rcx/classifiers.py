@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +15,8 @@ from rcx.weights import (
     imagenet_class_names,
     imagenet_index,
     named_model,
+    sha256,
+    state_tensors,
 )
 
 __all__ = [
@@ -158,17 +159,14 @@ class Classifier(nn.Module):
         if self.copied_hash is not None:
             return self.copied_hash
         # A tensor's version counts its changes in place, so a model trained on is hashed anew.
-        tensors = {
-            key: value
-            for key, value in self.model.state_dict().items()
-            if isinstance(value, torch.Tensor)
-        }
+        tensors = state_tensors(self.model)
         state = [(key, value.data_ptr(), value._version) for key, value in tensors.items()]
         if self._hash is None or self._hash[0] != state:
-            self._hash = (state, _sha256(tensors))
+            self._hash = (state, sha256(tensors))
         return self._hash[1]
 
     def extra_repr(self) -> str:
+        """Show the name and the settings in the module's repr."""
         return f"name={self.name!r}, normalize={self.normalize}, input_size={self.input_size}"
 
 
@@ -176,14 +174,6 @@ def _described(value: object) -> str:
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     return f"a {type(value).__name__}"
-
-
-def _sha256(tensors: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for key, value in tensors.items():
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def load_classifier(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import hashlib
 import os
 import pickle
 import re
@@ -14,6 +15,7 @@ from typing import Literal
 
 import huggingface_hub
 import timm
+import torch
 import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -102,6 +104,21 @@ def imagenet_index(wnid: str) -> int:
         return _imagenet_indices()[wnid]
     except KeyError:
         raise ValueError(f"{wnid!r} is not the WordNet id of an ImageNet-1k class") from None
+
+
+def state_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and buffers of a model by name, without other extra state."""
+    state = model.state_dict()
+    return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+
+
+def sha256(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 over the names, types, shapes and bytes of tensors."""
+    digest = hashlib.sha256()
+    for key, value in tensors.items():
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _torchvision_names() -> list[str]:
