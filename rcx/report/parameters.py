@@ -1,10 +1,9 @@
 """Which parameters a chapter is run with: the book's settings, then the environment's."""
 
+import ast
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-import yaml
 
 EVERY_CHAPTER = "*"
 Settings = dict[str, dict[str, Any]]
@@ -126,7 +125,7 @@ def _environment_triples(text: str) -> list[tuple[str, str, Any]]:
 
 
 def _pair(word: str) -> tuple[str, str, Any]:
-    """Read ``name=value`` or ``chapter.name=value``; the value is YAML, as papermill reads -p."""
+    """Read ``name=value`` or ``chapter.name=value``; a value that is no literal is text."""
     key, equals, value = word.partition("=")
     chapter, _, name = key.rpartition(".")
     if not (equals and name):
@@ -134,9 +133,10 @@ def _pair(word: str) -> tuple[str, str, Any]:
             f"RCX_PARAMETERS: {word!r} is not of the form name=value or chapter.name=value."
         )
     try:
-        return chapter or EVERY_CHAPTER, name, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ParameterError(f"RCX_PARAMETERS: cannot read the value of {word!r}.") from error
+        read = ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
+    except (ValueError, SyntaxError):
+        read = value
+    return chapter or EVERY_CHAPTER, name, read
 
 
 def _listed(names: Iterable[str]) -> str:
