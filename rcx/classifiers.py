@@ -50,16 +50,12 @@ class Classifier(nn.Module):
         Whether ``(images - mean) / std`` is applied. Without ``mean`` and ``std`` there is
         nothing to apply, and the attribute is False.
     mean, std : sequence of float, optional
-        One value per channel (or one for all); ``std`` positive.
+        One value per channel (or one for all); ``std`` positive. As attributes they are buffers
+        (C, 1, 1), or None where nothing is applied.
     class_names : sequence of str, optional
         By class index.
     input_size : int, optional
         Height and width that the model was made for; others may work too.
-
-    Attributes
-    ----------
-    mean, std : Tensor (C, 1, 1) or None
-        The normalisation in use; None where there is none.
 
     Raises
     ------
@@ -97,8 +93,7 @@ class Classifier(nn.Module):
             raise ValueError(f"std must be positive, not {std!r}")
         self.training = model.training
         self._hash: tuple[object, str] | None = None
-        # Set in a copy for inference, whose folded weights are not those that were published.
-        self.copied_hash: str | None = None
+        self.copied_hash: str | None = None  # the original's, in a copy with folded weights
 
     def _per_channel(self, values: Sequence[float] | None) -> torch.Tensor | None:
         if values is None or not self.normalize:
@@ -130,9 +125,9 @@ class Classifier(nn.Module):
             raise
         except (RuntimeError, AssertionError, ValueError) as error:
             made_for = self.input_size
-            if made_for is None or tuple(images.shape[-2:]) == (made_for, made_for):
-                raise
             height, width = images.shape[-2:]
+            if made_for is None or height == width == made_for:
+                raise
             raise ClassifierError(
                 f"{self.name} cannot take {height}x{width} images, "
                 f"it was made for {made_for}x{made_for}: {error}"
@@ -164,10 +159,6 @@ class Classifier(nn.Module):
         if self._hash is None or self._hash[0] != state:
             self._hash = (state, sha256(tensors))
         return self._hash[1]
-
-    def extra_repr(self) -> str:
-        """Show the name and the settings in the module's repr."""
-        return f"name={self.name!r}, normalize={self.normalize}, input_size={self.input_size}"
 
 
 def _described(value: object) -> str:
@@ -285,8 +276,8 @@ def inference_copy(
     Returns
     -------
     Classifier
-        Gradients flow to its input, none to its parameters. Its logits equal the original's up
-        to rounding. It keeps the original's ``weights_hash``.
+        Only its input takes gradients; its logits equal the original's up to rounding, and
+        ``weights_hash`` is the original's.
 
     Raises
     ------

@@ -145,8 +145,8 @@ def find_images(paths: Paths) -> tuple[list[Path], list[ImageFailure]]:
     Returns
     -------
     files : list of Path
-        Files as given, folders replaced by the image files in them (by suffix, see
-        ``IMAGE_SUFFIXES``; hidden files are left out) in natural order: 2.png before 10.png.
+        Files as given; folders replaced by what is in them with a suffix in ``IMAGE_SUFFIXES``
+        and is not hidden, in natural order: 2.png before 10.png.
     failures : list of ImageFailure
         What is not there or cannot be listed, and folders without images.
     """
@@ -196,17 +196,13 @@ def read_image(
 def study_images() -> list[tuple[Path, int]]:
     """Files of the published study's 100 images with their class indices, sorted by name.
 
-    They are looked for in ``$RCX_ASSETS/images/imagenet100``, named ``<wnid>_<label>.JPEG``.
+    They are looked for in ``$RCX_ASSETS/images/imagenet100``, named ``<wnid>_<label>.JPEG``; one
+    whose name does not tell its class is left out with an `ImageWarning`.
 
     Raises
     ------
     ImageError
         If they are not there.
-
-    Warns
-    -----
-    ImageWarning
-        Naming each image whose name does not tell its class; it is left out.
     """
     assets = os.environ.get("RCX_ASSETS")
     folder = Path(assets or "$RCX_ASSETS", "images", "imagenet100")

@@ -242,7 +242,8 @@ def _load_safetensors(model: nn.Module, file: Path) -> None:
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{file} cannot be read as safetensors: {error}") from error
     except RuntimeError as error:
-        raise WeightsError(f"{file} does not fit the model: {error}") from error
+        problem = " ".join(str(error).split())
+        raise WeightsError(f"{file} does not fit the model: {problem}") from error
     # Batch norms count batches for training only; exports leave the counters out.
     missing = [key for key in missing if not key.endswith("num_batches_tracked")]
     if missing or unexpected:
