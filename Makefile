@@ -1,7 +1,9 @@
 # make book    the report, in book/_build/html/index.html
 # make test    the tests; PYTEST_ARGS='-m ""' runs the slow ones too
 # make lint    ruff and mypy
-# PYTHON=python3.12 make ... chooses the interpreter, LAMBDA and the like go through RCX_PARAMETERS
+#
+# PYTHON=python3.12 chooses the interpreter of a new environment, PROFILE=imagenet the images and
+# classifiers of every chapter, RCX_PARAMETERS='lambda_k=10' any other parameter.
 
 PYTHON ?= python3
 VENV := .venv

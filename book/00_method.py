@@ -138,8 +138,6 @@ seed: int = 0  # seed of scenes and noise
 # an argument.
 
 # %%
-import rcx
-
 {"profile": profile, "lambda_k": lambda_k, "seed": seed}
 
 # %% [markdown]

@@ -31,8 +31,6 @@ seed: int = 0  # seed of scenes and noise
 # it is easier to read than the scattered pixels of Pixel RDE.
 
 # %%
-import rcx
-
 {"profile": profile, "lambda_k": lambda_k, "n_images": n_images, "seed": seed}
 
 # %% [markdown]

@@ -33,8 +33,6 @@ seed: int = 0  # seed of scenes and noise
 # better the explanation found what matters.
 
 # %%
-import rcx
-
 {"lambda_k": lambda_k, "lambda_k_pixel": lambda_k_pixel, "n_images": n_images, "seed": seed}
 
 # %% [markdown]

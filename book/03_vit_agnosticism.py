@@ -38,8 +38,6 @@ seed: int = 0  # seed of scenes and noise
 # and the row of the class token says from which patches its last state was made.
 
 # %%
-import rcx
-
 {"profile": profile, "lambda_k": lambda_k, "n_images": n_images, "seed": seed}
 
 # %% [markdown]

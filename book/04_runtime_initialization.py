@@ -40,8 +40,6 @@ seed: int = 0  # seed of scenes, noise and random starts
 # : the same value everywhere, chosen beforehand by minimising the loss over this one number.
 
 # %%
-import rcx
-
 {"profile": profile, "lambda_k": lambda_k, "n_images": n_images, "seed": seed}
 
 # %% [markdown]
