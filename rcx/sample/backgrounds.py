@@ -1,0 +1,171 @@
+"""Textured, cluttered backgrounds, and the canvas and the dice that a scene is drawn with."""
+
+import colorsys
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+REFERENCE_SIZE = 128
+"""All lengths are in pixels of a scene of this height and width, whatever its real size."""
+
+
+class Dice:
+    """All random draws of one scene."""
+
+    def __init__(self, seed: int, index: int) -> None:
+        state = np.random.SeedSequence((seed, index)).generate_state(1)
+        self.generator = torch.Generator().manual_seed(int(state[0]))
+
+    def uniform(self, low: float, high: float) -> float:
+        """Draw a number between the two."""
+        return low + (high - low) * torch.rand((), generator=self.generator).item()
+
+    def choice(self, count: int) -> int:
+        """Draw an index below the count."""
+        return int(torch.randint(count, (), generator=self.generator).item())
+
+    def noise(self, rows: int, columns: int) -> Tensor:
+        """Draw white noise of unit deviation, of shape (rows, columns)."""
+        return torch.randn(rows, columns, generator=self.generator)
+
+    def colour(
+        self, hue: float, saturation: tuple[float, float], value: tuple[float, float]
+    ) -> Tensor:
+        """Draw a colour (3, 1, 1) of the hue, with saturation and value in the ranges."""
+        rgb = colorsys.hsv_to_rgb(hue % 1, self.uniform(*saturation), self.uniform(*value))
+        return torch.tensor(rgb).view(3, 1, 1)
+
+
+class Canvas(NamedTuple):
+    """Coordinates of the pixel centres (H, 1) and (1, W), in pixels of the reference size."""
+
+    dice: Dice
+    y: Tensor
+    x: Tensor
+
+    @property
+    def pixel(self) -> float:
+        """Length of a pixel."""
+        return REFERENCE_SIZE / self.x.numel()
+
+    def place(self) -> tuple[Tensor, Tensor]:
+        """Coordinates (H, W) after a random rotation about a random point."""
+        angle = self.dice.uniform(0, 2 * math.pi)
+        x = self.x - self.dice.uniform(0, REFERENCE_SIZE)
+        y = self.y - self.dice.uniform(0, REFERENCE_SIZE)
+        return rotate(x, y, angle)
+
+    def smooth_noise(self, cells: int) -> Tensor:
+        """Noise (H, W) that varies over `cells` cells along each axis, of about unit deviation."""
+        size = self.x.numel()
+        coarse = self.dice.noise(cells, cells)[None, None]
+        smooth = interpolate(coarse, size=(size, size), mode="bicubic", align_corners=False)[0, 0]
+        return 1.4 * smooth
+
+    def paint(self, image: Tensor, distance: Tensor, colour: Tensor) -> Tensor:
+        """Lay a colour over the image (3, H, W) where the distance (H, W) is negative."""
+        cover = (0.5 - distance / self.pixel).clamp(0, 1)  # one pixel wide, smooth edge
+        return torch.lerp(image, colour, cover)
+
+
+def rotate(x: Tensor, y: Tensor, angle: float) -> tuple[Tensor, Tensor]:
+    """Coordinates in axes that are turned by the angle in radians."""
+    cos, sin = math.cos(angle), math.sin(angle)
+    return cos * x + sin * y, cos * y - sin * x
+
+
+def _stripes(canvas: Canvas) -> Tensor:
+    x, _ = canvas.place()
+    wave = torch.sin(x * (2 * math.pi / canvas.dice.uniform(7, 20)))
+    return 0.5 + 0.5 * torch.tanh(canvas.dice.uniform(0.8, 5) * wave)
+
+
+def _checks(canvas: Canvas) -> Tensor:
+    x, y = canvas.place()
+    # the fields stay far smaller than any square of the class
+    wave = 2 * math.pi / canvas.dice.uniform(11, 22)
+    fields = torch.sin(wave * x) * torch.sin(wave * y)
+    return 0.5 + 0.5 * torch.tanh(canvas.dice.uniform(2, 8) * fields)
+
+
+def _blobs(canvas: Canvas) -> Tensor:
+    steepness, cells = canvas.dice.uniform(3, 8), 12 + canvas.dice.choice(9)
+    return torch.sigmoid(steepness * canvas.smooth_noise(cells))
+
+
+def _clouds(canvas: Canvas) -> Tensor:
+    octaves = [canvas.smooth_noise(3 * 2**k) / 2**k for k in range(3)]
+    return torch.sigmoid(torch.stack(octaves).sum(0))
+
+
+def _gradient(canvas: Canvas) -> Tensor:
+    x, _ = canvas.place()
+    return torch.sigmoid(x / canvas.dice.uniform(25, 60))
+
+
+def _grain(canvas: Canvas) -> Tensor:
+    return 0.5 + canvas.dice.uniform(0.12, 0.25) * canvas.smooth_noise(32 + canvas.dice.choice(33))
+
+
+_TEXTURES: tuple[Callable[[Canvas], Tensor], ...] = (
+    _stripes,
+    _checks,
+    _blobs,
+    _clouds,
+    _gradient,
+    _grain,
+)
+
+
+def _speck(canvas: Canvas) -> Tensor:
+    x, y = canvas.place()
+    return torch.hypot(x, y) - canvas.dice.uniform(0.8, 2.2)
+
+
+def _line(canvas: Canvas) -> Tensor:
+    x, y = canvas.place()
+    beyond = (x.abs() - canvas.dice.uniform(4, 18)).clamp(min=0)
+    return torch.hypot(beyond, y) - canvas.dice.uniform(0.6, 1.4)
+
+
+def _pebble(canvas: Canvas) -> Tensor:
+    x, y = canvas.place()
+    bent = y + canvas.dice.uniform(-0.06, 0.06) * x.square()
+    return torch.hypot(x * canvas.dice.uniform(0.4, 0.7), bent) - canvas.dice.uniform(2, 3.5)
+
+
+def _arc(canvas: Canvas) -> Tensor:
+    x, y = canvas.place()
+    radius, opening = canvas.dice.uniform(8, 30), canvas.dice.uniform(0.3, 0.8)
+    circle = (torch.hypot(x, y) - radius).abs() - canvas.dice.uniform(0.7, 1.5)
+    return torch.maximum(circle, radius * (torch.atan2(y, x).abs() - opening))
+
+
+def _splinter(canvas: Canvas) -> Tensor:
+    x, y = canvas.place()
+    length = canvas.dice.uniform(5, 10)
+    return torch.maximum(y.abs() - 0.25 * (length - x), -x)
+
+
+_CLUTTER: tuple[Callable[[Canvas], Tensor], ...] = (_speck, _line, _pebble, _arc, _splinter)
+
+
+def paint_background(canvas: Canvas, hue: float, value: tuple[float, float]) -> Tensor:
+    """Paint a texture in two colours near the hue, with clutter of any colour on it; (3, H, W)."""
+    dice = canvas.dice
+    texture = _TEXTURES[dice.choice(len(_TEXTURES))](canvas).clamp(0, 1)
+    first, second = (
+        dice.colour(hue + dice.uniform(-0.12, 0.12), (0.1, 0.6), value) for _ in range(2)
+    )
+    image = torch.lerp(first, second, texture)
+    for _ in range(3 + dice.choice(9)):
+        distance = _CLUTTER[dice.choice(len(_CLUTTER))](canvas)
+        image = canvas.paint(image, distance, dice.colour(dice.uniform(0, 1), (0.2, 0.8), (0.2, 1)))
+    light = 1 + 0.1 * canvas.smooth_noise(2).clamp(-2, 2)
+    size = canvas.x.numel()
+    return image * light + dice.uniform(0.005, 0.03) * dice.noise(size, size)
