@@ -1,0 +1,161 @@
+"""What an explanation is, and how it is kept in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+_FORMAT = "rcx explanation 1"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Explanations of N images.
+
+    Attributes
+    ----------
+    picture : Tensor
+        ``(N, 1, H, W)`` in [0, 1]: the grey image synthesised from its masked coefficients. For
+        CartoonX this is the cartoon, for Pixel RDE the mask itself.
+    mask : Tensor
+        ``(N, K)`` in [0, 1], relevance of the coefficients.
+    distortion : Tensor
+        ``(N,)``, mean over fresh noise samples.
+    distortion_error : Tensor
+        ``(N,)``, standard error of that mean.
+    nonsparsity : Tensor
+        ``(N,)``, mean mask entry: the rate.
+    loss : Tensor
+        ``(N,)``, distortion plus lambda_k times non-sparsity.
+    lambda_k : Tensor
+        ``(N,)``.
+    target : Tensor
+        ``(N,)`` int64, the explained classes.
+    predicted : Tensor
+        ``(N,)`` int64, the classes predicted for the images.
+    probability : Tensor
+        ``(N,)``, of the explained class, for the image.
+    probability_after : Tensor
+        ``(N,)``, of the explained class, mean over the obfuscations.
+    predicted_after : Tensor
+        ``(N,)`` int64, the class that is most probable over the obfuscations.
+    label_kept : Tensor
+        ``(N,)`` bool: ``predicted_after`` is the explained class.
+    converged : Tensor
+        ``(N,)`` bool: the solver stopped by its stopping rule; otherwise it ran out of steps.
+    steps : Tensor
+        ``(N,)`` int64.
+    residual : Tensor
+        ``(N,)``, the last optimality residual, see `rcx.solver.projected_residual`.
+    history : dict of str to Tensor
+        ``"distortion"``, ``"nonsparsity"``, ``"loss"``, ``"residual"``, each ``(N, steps)``; NaN
+        after an image has stopped.
+    settings : dict
+        Everything that determined the result, as plain JSON values: method, representation,
+        classifier and hash of its weights, solver settings, seed, versions.
+    """
+
+    picture: Tensor
+    mask: Tensor
+    distortion: Tensor
+    distortion_error: Tensor
+    nonsparsity: Tensor
+    loss: Tensor
+    lambda_k: Tensor
+    target: Tensor
+    predicted: Tensor
+    probability: Tensor
+    probability_after: Tensor
+    predicted_after: Tensor
+    label_kept: Tensor
+    converged: Tensor
+    steps: Tensor
+    residual: Tensor
+    history: dict[str, Tensor] = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def __getitem__(self, rows: int | slice | Tensor) -> Explanation:
+        """Explanation of some of the images; an integer gives a batch of one."""
+        if isinstance(rows, int):
+            if not -len(self) <= rows < len(self):
+                raise IndexError(f"image {rows} of an explanation of {len(self)}")
+            rows = slice(rows, rows + 1 or None)
+        chosen = {name: tensor[rows] for name, tensor in self.tensors()}
+        history = {name: curve[rows] for name, curve in self.history.items()}
+        return replace(self, history=history, **chosen)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return (self[row] for row in range(len(self)))
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Names and tensors of the attributes that have one row per image."""
+        for attribute in fields(self):
+            value = getattr(self, attribute.name)
+            if isinstance(value, Tensor):
+                yield attribute.name, value
+
+    def save(self, path: str | Path) -> Path:
+        """Write to a safetensors file; the file appears whole or not at all.
+
+        The settings are in the file's metadata under ``"settings"``, as JSON.
+        """
+        path = Path(path)
+        tensors = dict(self.tensors())
+        tensors |= {f"history.{name}": curve for name, curve in self.history.items()}
+        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        header = {"format": _FORMAT, "settings": json.dumps(self.settings, sort_keys=True)}
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            save_file(contiguous, part, metadata=header)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Explanation:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or holds something else.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+        if header.get("format") != _FORMAT:
+            raise ValueError(f"{path} is a safetensors file, but no rcx explanation")
+        rows = {name: tensor for name, tensor in tensors.items() if "." not in name}
+        history = {
+            name.partition(".")[2]: tensor for name, tensor in tensors.items() if "." in name
+        }
+        missing = {a.name for a in fields(cls)} - {"history", "settings"} ^ rows.keys()
+        if missing:
+            raise ValueError(
+                f"{path} does not fit this version of rcx: {', '.join(sorted(missing))}"
+            )
+        return cls(history=history, settings=json.loads(header["settings"]), **rows)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of rcx and of the libraries that a result depends on."""
+    names = ("rcx", "torch", "torchvision", "timm", "PyWavelets", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}

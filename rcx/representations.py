@@ -1,0 +1,270 @@
+"""Representations: the two plugs of the one method.
+
+A representation turns images ``(N, C, H, W)`` into coefficients ``(N, C, K)`` with one flat
+coefficient axis, and back. Everything downstream speaks of coefficients and masks only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import pywt
+import torch
+from torch import Tensor
+
+
+class Band(NamedTuple):
+    """A named slice of the coefficient axis.
+
+    Attributes
+    ----------
+    name : str
+        ``"pixels"``, ``"approximation 5"``, ``"detail 5"``, ..., ``"detail 1"`` (coarse to fine).
+    start, stop : int
+        The slice ``[start, stop)`` of the coefficient axis.
+    shape : tuple of int
+        Shape of the slice: ``(h, w)``, or ``(3, h, w)`` for the horizontal, vertical and diagonal
+        details of one level.
+    """
+
+    name: str
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+
+    @property
+    def positions(self) -> slice:
+        """The slice of the coefficient axis."""
+        return slice(self.start, self.stop)
+
+
+@runtime_checkable
+class Representation(Protocol):
+    """What the solver, the curves and the figures need to know of a representation."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def bands(self) -> tuple[Band, ...]: ...
+    @property
+    def length(self) -> int: ...
+    def analyse(self, images: Tensor) -> Tensor: ...
+    def synthesise(self, coefficients: Tensor) -> Tensor: ...
+
+
+def _image_size(size: int | Sequence[int]) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int) else tuple(size)
+    if height < 1 or width < 1:
+        raise ValueError(f"size must be at least 1 pixel each way, got {height} x {width}")
+    return int(height), int(width)
+
+
+def _check(tensor: Tensor, trailing: tuple[int, ...], what: str) -> None:
+    if tuple(tensor.shape[-len(trailing) :]) != trailing:
+        raise ValueError(
+            f"{what} must end in the axes {trailing}, got the shape {tuple(tensor.shape)}; "
+            "make a representation for this image size"
+        )
+
+
+class Pixels:
+    """The identity: one coefficient per pixel, shared by the colours.
+
+    With it the method is Pixel RDE [1]_.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        Height and width of the images, in pixels.
+
+    References
+    ----------
+    .. [1] S. Kolek et al., "A rate-distortion framework for explaining black-box model decisions",
+       xxAI, 2022.
+    """
+
+    name = "pixels"
+
+    def __init__(self, size: int | Sequence[int]) -> None:
+        self.size = _image_size(size)
+        self.length = self.size[0] * self.size[1]
+        self.bands: tuple[Band, ...] = (Band("pixels", 0, self.length, self.size),)
+
+    def __repr__(self) -> str:
+        return f"Pixels(size={self.size})"
+
+    def analyse(self, images: Tensor) -> Tensor:
+        """Turn ``(..., H, W)`` images into ``(..., K)`` coefficients."""
+        _check(images, self.size, "images")
+        return images.flatten(-2)
+
+    def synthesise(self, coefficients: Tensor) -> Tensor:
+        """Turn ``(..., K)`` coefficients into ``(..., H, W)`` images."""
+        _check(coefficients, (self.length,), "coefficients")
+        return coefficients.unflatten(-1, self.size)
+
+
+class Wavelets:
+    """Two-dimensional discrete wavelet transform, as dense matrix products.
+
+    Each level applies one analysis matrix per direction; the inverse applies one synthesis matrix
+    per direction. The matrices are PyWavelets' own one-dimensional transform of the identity, so
+    every wavelet and padding that PyWavelets knows is available and equal to it. Coefficients are
+    ordered as PyWavelets orders them: the approximation, then the horizontal, vertical and diagonal
+    details from the coarsest level to the finest.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        Height and width of the images, in pixels; odd sizes too.
+    wavelet : str
+        Any discrete wavelet of PyWavelets (``pywt.wavelist(kind="discrete")``).
+    levels : int
+        Depth of the pyramid. Every level must find at least one filter length of samples.
+    padding : str
+        Any signal extension mode of PyWavelets that is linear (all but none are).
+
+    Raises
+    ------
+    ValueError
+        For an unknown wavelet or padding, or a depth that the image size does not allow.
+
+    Notes
+    -----
+    K is 69 831 for 256 x 256 images, db3, zero padding and 5 levels, as in CartoonX [1]_.
+
+    References
+    ----------
+    .. [1] S. Kolek et al., "Cartoon Explanations of Image Classifiers", ECCV 2022, Section 3.
+    """
+
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        wavelet: str = "db3",
+        levels: int = 5,
+        padding: str = "zero",
+    ) -> None:
+        self.size = _image_size(size)
+        self.wavelet, self.levels, self.padding = wavelet, levels, padding
+        self.name = f"wavelets ({wavelet}, {levels} levels)"
+        if wavelet not in pywt.wavelist(kind="discrete"):
+            raise ValueError(
+                f"unknown wavelet {wavelet!r}; one of pywt.wavelist(kind='discrete'), such as 'db3'"
+            )
+        if padding not in pywt.Modes.modes:
+            raise ValueError(f"unknown padding {padding!r}; one of {pywt.Modes.modes}")
+        deepest = deepest_level(self.size, wavelet, padding)
+        if isinstance(levels, bool) or not isinstance(levels, int) or not 1 <= levels <= deepest:
+            raise ValueError(
+                f"levels must be a whole number from 1 to {deepest} for {wavelet} on "
+                f"{self.size[0]} x {self.size[1]} images, got {levels!r}"
+            )
+        self._sizes = _pyramid(self.size, wavelet, levels, padding)
+        self.bands = self._layout()
+        self.length = self.bands[-1].stop
+
+    def __repr__(self) -> str:
+        return f"Wavelets(size={self.size}, wavelet={self.wavelet!r}, levels={self.levels})"
+
+    def _layout(self) -> tuple[Band, ...]:
+        coarsest = self._sizes[-1]
+        bands = [Band(f"approximation {self.levels}", 0, coarsest[0] * coarsest[1], coarsest)]
+        for level in range(self.levels, 0, -1):
+            height, width = self._sizes[level]
+            start = bands[-1].stop
+            shape = (3, height, width)
+            bands.append(Band(f"detail {level}", start, start + 3 * height * width, shape))
+        return tuple(bands)
+
+    def _matrices(self, level: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        height, width = self._sizes[level - 1]
+        rows = _filters(height, self.wavelet, self.padding, like.dtype, like.device)
+        columns = _filters(width, self.wavelet, self.padding, like.dtype, like.device)
+        return *rows, *columns
+
+    def analyse(self, images: Tensor) -> Tensor:
+        """Turn ``(..., H, W)`` images into ``(..., K)`` coefficients."""
+        _check(images, self.size, "images")
+        details: list[Tensor] = []
+        approximation = images
+        for level in range(1, self.levels + 1):
+            height, width = self._sizes[level]
+            rows, _, columns, _ = self._matrices(level, images)
+            both = rows @ approximation @ columns.T
+            low, high = both.split(height, dim=-2)
+            approximation, vertical = low.split(width, dim=-1)
+            horizontal, diagonal = high.split(width, dim=-1)
+            details.insert(0, torch.stack((horizontal, vertical, diagonal), dim=-3).flatten(-3))
+        return torch.cat((approximation.flatten(-2), *details), dim=-1)
+
+    def synthesise(self, coefficients: Tensor) -> Tensor:
+        """Turn ``(..., K)`` coefficients into ``(..., H, W)`` images, the exact inverse."""
+        _check(coefficients, (self.length,), "coefficients")
+        parts = [coefficients[..., band.positions].unflatten(-1, band.shape) for band in self.bands]
+        approximation = parts[0]
+        for level, detail in zip(range(self.levels, 0, -1), parts[1:], strict=True):
+            _, rows, _, columns = self._matrices(level, coefficients)
+            horizontal, vertical, diagonal = detail.unbind(-3)
+            low = torch.cat((approximation, vertical), dim=-1)
+            high = torch.cat((horizontal, diagonal), dim=-1)
+            both = torch.cat((low, high), dim=-2)
+            approximation = rows @ (both @ columns.T)
+        return approximation
+
+
+def deepest_level(size: int | Sequence[int], wavelet: str, padding: str = "zero") -> int:
+    """Largest depth at which every level still finds one filter length of samples.
+
+    Parameters
+    ----------
+    size : int or (int, int)
+        Image size in pixels.
+    wavelet, padding : str
+        As in `Wavelets`.
+
+    Returns
+    -------
+    int
+        0 where the image is smaller than the filter. At least ``pywt.dwt_max_level``.
+    """
+    filter_length = pywt.Wavelet(wavelet).dec_len
+    length, level = min(_image_size(size)), 0
+    while length >= filter_length:
+        shorter = pywt.dwt_coeff_len(length, filter_length, padding)
+        level += 1
+        if shorter >= length:
+            break
+        length = shorter
+    return level
+
+
+def _pyramid(
+    size: tuple[int, int], wavelet: str, levels: int, padding: str
+) -> list[tuple[int, int]]:
+    """Image sizes from the image (index 0) to the coarsest approximation."""
+    filter_length = pywt.Wavelet(wavelet).dec_len
+    sizes = [size]
+    for _ in range(levels):
+        height, width = (pywt.dwt_coeff_len(n, filter_length, padding) for n in sizes[-1])
+        sizes.append((height, width))
+    return sizes
+
+
+@lru_cache(maxsize=256)
+def _filters(
+    length: int, wavelet: str, padding: str, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Analysis ``(2m, n)`` and synthesis ``(n, 2m)`` matrices of one level and direction."""
+    low, high = pywt.dwt(np.eye(length), wavelet, mode=padding, axis=0)
+    basis = np.eye(2 * len(low))
+    synthesis = pywt.idwt(basis[: len(low)], basis[len(low) :], wavelet, mode=padding, axis=0)
+    # cached tensors must stay usable by autograd, whatever mode the first caller was in
+    with torch.inference_mode(False):
+        analysis = torch.tensor(np.concatenate((low, high)), dtype=dtype, device=device)
+        return analysis, torch.tensor(synthesis[:length], dtype=dtype, device=device)
