@@ -114,9 +114,15 @@ seed: int = 0  # seed of scenes and noise
 #
 # 1. Start with $s = 1$, where the distortion is zero and everything is kept.
 # 2. Draw fresh noise and compute the loss.
-# 3. Take a step of Adam {cite:p}`kingma2015adam`.
+# 3. Take a step in the direction of Adam {cite:p}`kingma2015adam`.
 # 4. Project: clamp every $s_i$ to $[0, 1]$. An entry that wants to be negative is exactly zero.
-# 5. Repeat from 2 until the loss no longer improves.
+# 5. Repeat from 2 until the steps are spent, or the mask no longer moves.
+#
+# As published, every entry takes steps of one length $\eta$. Most entries have to go all the way from
+# one to zero, and a step that settles the last of them finely is too short for that. The package's
+# default takes steps in proportion to the entry, $\eta \max(s_i, r)$ with a small $r$, so that
+# entries which do not matter shrink by a constant factor a step. With $r = 1$ it is the published
+# optimisation: `SolverSettings.preset("published")`.
 #
 # Adam suits because it scales each entry's step by the size of its own gradients, and these differ
 # between bands as much as the coefficients do. Every image of a batch has its own mask, and no
