@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from timm.layers import HybridEmbed
 from timm.models.vision_transformer import VisionTransformer
-from timm.models.vision_transformer_hybrid import ConvStem
 from torch import nn
 
 from rcx.sample.scenes import SAMPLE_CLASSES, SAMPLE_SIZE
@@ -31,9 +30,9 @@ def build_model(name: SampleModelName) -> nn.Module:
     Parameters
     ----------
     name
-        ``"cnn"``, a MobileNetV3-Small of half width, or ``"vit"``, a vision transformer with a
-        class token and 8 x 8 patches of 16 x 16 pixels. Four small convolutions embed the patches
-        instead of one large, because so short a training then gets further.
+        ``"cnn"``, a MobileNetV3-Small of half width, or ``"vit"``, a hybrid vision transformer with
+        a class token and 8 x 8 patches of 16 x 16 pixels, which the early stages of such a
+        MobileNetV3 embed (`cnn_trunk`).
 
     Returns
     -------
@@ -41,15 +40,13 @@ def build_model(name: SampleModelName) -> nn.Module:
     """
     if name not in get_args(SampleModelName):
         raise ValueError(f"name must be one of {get_args(SampleModelName)}, not {name!r}")
+    cnn = timm.create_model("mobilenetv3_small_050", num_classes=len(SAMPLE_CLASSES), drop_rate=0.1)
     if name == "cnn":
-        return timm.create_model(
-            "mobilenetv3_small_050", num_classes=len(SAMPLE_CLASSES), drop_rate=0.1
-        )
-    stem = ConvStem(depth=4, channels=(16, 32, 48, 64), stride=(2, 2, 2, 2))
+        return cnn
     return VisionTransformer(
         img_size=SAMPLE_SIZE,
-        patch_size=1,  # of the stem's output, which is 16 times smaller than the image
-        embed_layer=partial(HybridEmbed, backbone=stem),
+        patch_size=1,  # of the trunk's output, which is 16 times smaller than the image
+        embed_layer=partial(HybridEmbed, backbone=cnn_trunk(cnn)),
         num_classes=len(SAMPLE_CLASSES),
         embed_dim=64,
         depth=5,
@@ -57,6 +54,22 @@ def build_model(name: SampleModelName) -> nn.Module:
         class_token=True,
         global_pool="token",
     )
+
+
+def cnn_trunk(cnn: nn.Module) -> nn.Sequential:
+    """Cut the stages of ``build_model("cnn")`` that work at a 16th of the resolution or above.
+
+    Parameters
+    ----------
+    cnn
+        A MobileNetV3; the result shares its parameters.
+
+    Returns
+    -------
+        A module from images (N, 3, H, W) to features (N, 24, H / 16, W / 16).
+    """
+    names = ["conv_stem", "bn1", *(f"blocks.{stage}" for stage in range(4))]
+    return nn.Sequential(*(cnn.get_submodule(name) for name in names))
 
 
 def save_weights(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:

@@ -8,21 +8,23 @@ from typing import NamedTuple, get_args
 
 import timm
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, cross_entropy, max_pool2d, one_hot
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, cross_entropy, max_pool2d, one_hot
 
 from rcx.sample.models import (
     SAMPLE_MEAN,
     SAMPLE_STD,
     SampleModelName,
     build_model,
+    cnn_trunk,
     load_weights,
     save_weights,
 )
 from rcx.sample.obfuscation import obfuscate
 from rcx.sample.scenes import SAMPLE_CLASSES, draw_backgrounds, draw_scenes
 
-DEFAULT_STEPS: dict[SampleModelName, int] = {"cnn": 1600, "vit": 3600}
+DEFAULT_STEPS: dict[SampleModelName, int] = {"cnn": 1600, "vit": 1600}
 _BATCHES: dict[SampleModelName, int] = {"cnn": 64, "vit": 32}
 _PEAK_RATES: dict[SampleModelName, float] = {"cnn": 4e-3, "vit": 1e-3}
 _MOST_SCENES = 16_000
@@ -61,8 +63,8 @@ def normalise(images: Tensor) -> Tensor:
 
 def training_batch(
     pool: Pool, size: int, generator: torch.Generator, *, progress: float = 1.0
-) -> tuple[Tensor, Tensor]:
-    """Draw a batch: images in [0, 1] of shape (size, 3, H, W) and class probabilities to learn.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw a batch: images (size, 3, H, W) in [0, 1], class probabilities to learn, object masks.
 
     At a progress of 1/2 or more, a third of the images is left whole, 40 % keep the object and
     lose some or all of the rest to noise, and the others show no object at all and are to be
@@ -103,7 +105,8 @@ def training_batch(
         one_hot(labels, len(SAMPLE_CLASSES)).float(), uniform_target, _LABEL_SMOOTHING
     )
     targets = torch.where((erased | empty)[:, None], uniform_target, smooth)
-    return _turn(images, generator), targets
+    turns, mirror = (int(torch.randint(high, (), generator=generator)) for high in (4, 2))
+    return _turn(images, turns, mirror), targets, _turn(masks[:, None].float(), turns, mirror)
 
 
 def _disturb(
@@ -123,15 +126,31 @@ def _disturb(
     return images.clamp(0, 1)
 
 
-def _turn(images: Tensor, generator: torch.Generator) -> Tensor:
+def _turn(images: Tensor, turns: int, mirror: int) -> Tensor:
     """Rotate and mirror: the classes look the same in all eight positions."""
-    turns, mirror = (int(torch.randint(high, (), generator=generator)) for high in (4, 2))
     images = torch.rot90(images, turns, dims=(2, 3))
     images = images.flip(3) if mirror else images
     return images.contiguous(memory_format=torch.channels_last)
 
 
-def train_model(name: SampleModelName, pool: Pool, *, steps: int, seed: int) -> nn.Module:
+def training_loss(model: nn.Module, images: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
+    """Cross-entropy of a model's answer; a transformer's patches answer for what they cover, too.
+
+    The patches' answers speed up the learning of the class token's, the only one that counts
+    later (token labelling, Jiang et al. 2021, https://arxiv.org/abs/2104.10858).
+    """
+    if not isinstance(model, VisionTransformer):
+        return cross_entropy(model(normalise(images)), targets)
+    tokens = model.head(model.forward_features(normalise(images))).transpose(1, 2)
+    covered = adaptive_avg_pool2d(masks, model.patch_embed.grid_size).flatten(2)
+    uniform = torch.full_like(targets, 1 / targets.shape[1])
+    patch_targets = torch.lerp(uniform[..., None], targets[..., None], covered)
+    return cross_entropy(tokens[..., 0], targets) + cross_entropy(tokens[..., 1:], patch_targets)
+
+
+def train_model(
+    name: SampleModelName, pool: Pool, *, steps: int, seed: int, trunk: nn.Module | None = None
+) -> nn.Module:
     """Train one of the sample's classifiers and print the progress.
 
     Parameters
@@ -144,6 +163,9 @@ def train_model(name: SampleModelName, pool: Pool, *, steps: int, seed: int) -> 
         Number of batches, at least 1.
     seed
         Seed of the initial weights and of every random draw.
+    trunk
+        The trained CNN's `cnn_trunk`, which the transformer's patch embedding begins with, because
+        a small transformer learns shapes slowly from random weights.
 
     Returns
     -------
@@ -152,15 +174,20 @@ def train_model(name: SampleModelName, pool: Pool, *, steps: int, seed: int) -> 
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # initial weights and dropout draw from the global generator only
-        model = build_model(name).train().to(memory_format=torch.channels_last)  # faster on a CPU
+        model = build_model(name)
+        if trunk is not None:
+            model.get_submodule("patch_embed.backbone").load_state_dict(trunk.state_dict())
+        model = model.train().to(memory_format=torch.channels_last)  # faster on a CPU
         optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, _PEAK_RATES[name], total_steps=max(steps, 2), pct_start=0.15
         )
         begin, mean_loss = time.perf_counter(), 0.0
         for step in range(1, steps + 1):
-            images, targets = training_batch(pool, _BATCHES[name], generator, progress=step / steps)
-            loss = cross_entropy(model(normalise(images)), targets)
+            images, targets, masks = training_batch(
+                pool, _BATCHES[name], generator, progress=step / steps
+            )
+            loss = training_loss(model, images, targets, masks)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -203,13 +230,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     chosen: list[SampleModelName] = [name for name in names if options.model in (name, "all")]
     steps = {name: options.steps or DEFAULT_STEPS[name] for name in chosen}
+    cnn_path = options.out / "cnn.safetensors"
+    if options.model == "vit" and not cnn_path.exists():
+        parser.error("the vit begins with a part of the cnn: train that into the same folder first")
     pool = draw_pool(
         min(_MOST_SCENES, max(_BATCHES[name] * steps[name] for name in chosen)), options.seed
     )
     unseen = draw_scenes(UNSEEN_SCENES, seed=UNSEEN_SEED)
     print(f"drew {len(pool.images)} scenes to train on and {UNSEEN_SCENES} to test on", flush=True)
     for name in chosen:
-        model = train_model(name, pool, steps=steps[name], seed=options.seed)
+        trunk = cnn_trunk(load_weights(build_model("cnn"), cnn_path)) if name == "vit" else None
+        model = train_model(name, pool, steps=steps[name], seed=options.seed, trunk=trunk)
         path = options.out / f"{name}.safetensors"
         metadata = {
             "seed": options.seed,
