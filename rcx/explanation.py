@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 _FORMAT = "rcx explanation 1"
@@ -94,7 +94,7 @@ class Explanation:
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"image {rows} of an explanation of {len(self)}")
             rows = slice(rows, rows + 1 or None)
-        chosen = {name: tensor[rows] for name, tensor in self.tensors()}
+        chosen: dict[str, Any] = {name: tensor[rows] for name, tensor in self.tensors()}
         history = {name: curve[rows] for name, curve in self.history.items()}
         return replace(self, history=history, **chosen)
 
@@ -116,12 +116,16 @@ class Explanation:
         path = Path(path)
         tensors = dict(self.tensors())
         tensors |= {f"history.{name}": curve for name, curve in self.history.items()}
-        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        # Pixel RDE's picture is a view of its mask, and safetensors refuses shared memory
+        apart = {
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in tensors.items()
+        }
         header = {"format": _FORMAT, "settings": json.dumps(self.settings, sort_keys=True)}
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            save_file(contiguous, part, metadata=header)
-            os.replace(part, path)
+            part.write_bytes(save(apart, header))
+            part.replace(path)
         finally:
             part.unlink(missing_ok=True)
         return path
