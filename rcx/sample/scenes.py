@@ -18,7 +18,7 @@ SAMPLE_SIZE = 128
 
 _MIN_SIZE = 32  # below it the smallest shapes can no longer be told apart
 _AREA_RANGE = (0.05, 0.28)  # share of the scene that the object covers
-_REACH = 0.88  # share of the bounding radius kept in the frame: 89 % of any shape stay visible
+_REACH = 0.88  # share of the bounding radius kept in the frame: 88 % of any shape stay visible
 
 
 class Scenes(NamedTuple):
