@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 import torch
+from scipy.stats import ConstantInputWarning, spearmanr
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from rcx.classifiers import Classifier, ClassifierError, inference_copy, load_classifier
 
-__all__ = ["HeadFusion", "attention", "combine", "patch_rollout", "rollout", "rollout_matrix"]
+__all__ = [
+    "HeadFusion",
+    "agreement",
+    "attention",
+    "combine",
+    "patch_rollout",
+    "rollout",
+    "rollout_matrix",
+]
 
 HeadFusion = Literal["mean", "max", "min"]
 
@@ -156,6 +166,33 @@ def combine(
         mixed = mixed / (sums.mT if as_published else sums)
         result = mixed @ result
     return result
+
+
+def agreement(pictures: Tensor, patches: Tensor) -> Tensor:
+    """Rank correlation between pictures and a map of patches.
+
+    Parameters
+    ----------
+    pictures : Tensor
+        ``(N, H, W)`` or ``(N, 1, H, W)``; averaged over the patches.
+    patches : Tensor
+        ``(N, rows, columns)``.
+
+    Returns
+    -------
+    Tensor
+        ``(N,)`` in [-1, 1], Spearman's coefficient over an image's patches; NaN where one of the
+        two is constant.
+    """
+    pictures = pictures.squeeze(1) if pictures.ndim == 4 else pictures
+    if pictures.ndim != 3 or patches.ndim != 3 or len(pictures) != len(patches):
+        shapes = f"{tuple(pictures.shape)} and {tuple(patches.shape)}"
+        raise ValueError(f"pictures and patches must be as many, maps of one channel, not {shapes}")
+    coarse = adaptive_avg_pool2d(pictures, (patches.shape[1], patches.shape[2]))
+    pairs = zip(coarse.flatten(1), patches.flatten(1), strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantInputWarning)
+        return torch.tensor([spearmanr(one, other).statistic for one, other in pairs])
 
 
 def _check_settings(fuse: str, discard_ratio: float) -> None:

@@ -10,7 +10,15 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from rcx.classifiers import ClassifierError, load_classifier
-from rcx.rollout import HeadFusion, attention, combine, patch_rollout, rollout, rollout_matrix
+from rcx.rollout import (
+    HeadFusion,
+    agreement,
+    attention,
+    combine,
+    patch_rollout,
+    rollout,
+    rollout_matrix,
+)
 from tests.helpers import seeded, smooth_images, tiny_cnn
 
 
@@ -299,3 +307,17 @@ def test_bad_images() -> None:
         rollout(load_classifier(tiny_vit(), input_size=32), smooth_images(1, (48, 48)))
     with pytest.raises(ValueError, match="no layer"):
         combine([])
+
+
+def test_agreement_is_the_rank_correlation_over_patches() -> None:
+    patches = torch.tensor([[[0.1, 0.2], [0.3, 1.0]]]).repeat(4, 1, 1)
+    pictures = patches.repeat_interleave(5, 1).repeat_interleave(3, 2)
+    pictures[1] = 1 - pictures[1] ** 2  # falls where the patches rise
+    pictures[2] = 0.5
+    pictures[3, :, :3] = pictures[3, :, :3].flip(0)  # 0.3, 0.2, 0.1, 1
+    found = agreement(pictures[:, None], patches)
+    expected = torch.tensor([1.0, -1.0, torch.nan, 0.2])
+    torch.testing.assert_close(found.float(), expected, equal_nan=True)
+    torch.testing.assert_close(agreement(pictures, patches), found, equal_nan=True)
+    with pytest.raises(ValueError, match="as many"):
+        agreement(pictures[:2], patches)
