@@ -17,6 +17,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torchvision.transforms import functional
 
+from rcx.text import printable
 from rcx.weights import imagenet_index
 
 Fit = Literal["stretch", "crop"]
@@ -48,8 +49,7 @@ class ImageFailure:
     reason: str
 
     def __str__(self) -> str:
-        name = str(self.path)
-        return f"{name if name.isprintable() else ascii(name)}: {self.reason}"
+        return f"{printable(self.path)}: {self.reason}"
 
 
 @dataclass(frozen=True)
