@@ -1,10 +1,26 @@
 """CartoonX: rate-distortion explanations of image classifiers in the wavelet domain."""
 
-from rcx.classifiers import Classifier, load_classifier
-from rcx.explainers import CartoonX, PixelRDE
-from rcx.explanation import Explanation
-from rcx.images import load_images, read_images
-from rcx.solver import SolverSettings
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rcx.classifiers import Classifier, load_classifier
+    from rcx.explainers import CartoonX, PixelRDE
+    from rcx.explanation import Explanation
+    from rcx.images import load_images, read_images
+    from rcx.solver import SolverSettings
+
+# Imported when first used, so that `rcx --help` need not wait for torch.
+_MODULES = {
+    "CartoonX": "explainers",
+    "Classifier": "classifiers",
+    "Explanation": "explanation",
+    "PixelRDE": "explainers",
+    "SolverSettings": "solver",
+    "load_classifier": "classifiers",
+    "load_images": "images",
+    "read_images": "images",
+}
 
 __all__ = [
     "CartoonX",
@@ -16,3 +32,13 @@ __all__ = [
     "load_images",
     "read_images",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'rcx' has no attribute {name!r}")
+    return getattr(import_module(f"rcx.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
