@@ -1,0 +1,45 @@
+"""The command line: ``rcx COMMAND``. A command is a function in `rcx.commands`."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from rcx.commands.explain import explain
+
+app = typer.Typer(
+    name="rcx",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(explain)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # a name that the terminal's encoding lacks is no reason to fail
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"rcx {metadata.version('rcx')}")
+        raise typer.Exit
+
+
+@app.callback()
+def rcx(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit."),
+    ] = False,
+) -> None:
+    """CartoonX: what an image classifier needs to see of an image, as a cartoon."""

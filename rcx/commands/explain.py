@@ -1,0 +1,226 @@
+"""``rcx explain``: files in, files out."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from rcx.terminal import (
+    FAILED,
+    INTERRUPTED,
+    Reporter,
+    explained_errors,
+    say,
+    say_error,
+    say_failures,
+)
+
+if TYPE_CHECKING:
+    from rcx.explainers import Explainer
+    from rcx.images import Fit
+    from rcx.solver import Preset, SolverSettings
+
+_PHOTOS, _METHOD, _RUNNING = "Photos", "Method", "Running"
+
+
+def explain(
+    photos: Annotated[
+        list[Path],
+        typer.Argument(metavar="PHOTO...", help="Image files, and folders of them."),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help="torchvision/NAME, timm/NAME, sample/cnn or sample/vit.",
+        ),
+    ] = "torchvision/mobilenet_v3_small",
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Where the results go; made if need be."
+        ),
+    ] = Path("explanations"),
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS", help="Name or index of the class to explain; else the predicted one."
+        ),
+    ] = None,
+    lambda_k: Annotated[
+        float,
+        typer.Option(min=0, metavar="X", help="Price of non-sparsity: the larger, the sparser."),
+    ] = 20.0,
+    pixel_rde: Annotated[
+        bool,
+        typer.Option(
+            "--pixel-rde/--no-pixel-rde", help="Also explain by pixels.", rich_help_panel=_METHOD
+        ),
+    ] = False,
+    pixel_lambda_k: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="X", help="Pixel RDE's price of non-sparsity.", rich_help_panel=_METHOD
+        ),
+    ] = 4.0,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Height and width that photos are resized to; else 256, or the model's own where "
+            "that is small or fixed.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            metavar="stretch|crop",
+            help="How a photo becomes a square.",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = "stretch",
+    normalize: Annotated[
+        bool,
+        typer.Option(
+            "--normalize/--no-normalize",
+            help="Normalise colours as the model expects, or feed it [0, 1].",
+            rich_help_panel=_PHOTOS,
+        ),
+    ] = True,
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="fast|published",
+            help="The published solver takes 2000 steps of 64 samples.",
+            rich_help_panel=_METHOD,
+        ),
+    ] = "fast",
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Most steps; else the preset's.", rich_help_panel=_METHOD
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Noise samples a step; else the preset's.",
+            rich_help_panel=_METHOD,
+        ),
+    ] = None,
+    wavelet: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Any discrete one of PyWavelets.", rich_help_panel=_METHOD
+        ),
+    ] = "db3",
+    levels: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Depth of the wavelet transform.", rich_help_panel=_METHOD
+        ),
+    ] = 5,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Same seed, same machine: same results.",
+            rich_help_panel=_METHOD,
+        ),
+    ] = 0,
+    device: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=_RUNNING),
+    ] = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Photos explained together; else 1, or 16 on a GPU.",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Say only what failed.", rich_help_panel=_RUNNING),
+    ] = False,
+) -> None:
+    """Explain what a classifier sees in photos.
+
+    For each photo, FOLDER/PHOTO.png shows it beside its CartoonX, with class and probability before
+    and after, and FOLDER/PHOTO.safetensors keeps the explanation for rcx.Explanation.load.
+    With --pixel-rde, FOLDER/PHOTO.pixel-rde.safetensors does the same for Pixel RDE.
+
+    Exit code: 0 all went well, 1 something failed and is named at the end, 2 a parameter makes no
+    sense, 130 interrupted.
+    """
+    with explained_errors():
+        from rcx.choices import class_index, image_size, usable_device
+        from rcx.classifiers import load_classifier
+        from rcx.explainers import CartoonX, PixelRDE
+        from rcx.images import read_images
+        from rcx.photos import explain_photos, find_photos, writable_folder
+        from rcx.report.figures import explanation_figure
+
+        fitted = cast("Fit", fit)
+        read_images([], size or 256, fit=fitted)  # complains of a bad size or fit
+        options: dict[str, Any] = {"solver": _solver(preset, steps, samples), "seed": seed}
+        options["device"] = usable_device(device)
+        writable_folder(out)
+        files, failures = find_photos(photos)
+        if not files:
+            say_failures(failures)
+            raise typer.Exit(FAILED)
+        if not quiet:
+            say(f"Loading {model} ...", style="dim")
+        classifier = load_classifier(model, normalize=normalize)
+        side = image_size(classifier, size)
+        chosen = None if target is None else class_index(classifier, target)
+        explainers: list[Explainer] = [
+            CartoonX(classifier, lambda_k, wavelet=wavelet, levels=levels, **options)
+        ]
+        if pixel_rde:
+            explainers.append(PixelRDE(classifier, pixel_lambda_k, **options))
+        for explainer in explainers:
+            explainer.representation((side, side))  # complains of too many levels
+
+    reporter = Reporter(len(files), failures, classifier.label, quiet=quiet)
+    try:
+        with reporter.running():
+            for outcome in explain_photos(
+                files,
+                explainers,
+                out,
+                partial(explanation_figure, class_names=classifier.class_names),
+                size=side,
+                fit=fitted,
+                target=chosen,
+                batch_size=batch_size,
+                advance=reporter.advance,
+            ):
+                reporter.done(outcome)
+    except KeyboardInterrupt:
+        reporter.summary(out)
+        say_error(f"interrupted; {reporter.missing} of {len(files)} photos were not explained")
+        raise typer.Exit(INTERRUPTED) from None
+    reporter.summary(out)
+    raise typer.Exit(FAILED if reporter.failures else 0)
+
+
+def _solver(preset: str, steps: int | None, samples: int | None) -> SolverSettings:
+    """Solver settings of a preset's name, with what was given instead."""
+    from rcx.solver import SolverSettings
+
+    given = {"steps": steps, "samples": samples}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return SolverSettings.preset(cast("Preset", preset)).model_copy(update=changes)
