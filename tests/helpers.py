@@ -24,7 +24,9 @@ def smooth_images(
     return (clouds - low) / (high - low)
 
 
-def tiny_cnn(channels: int = 3, classes: int = 5, seed: int = 0, gain: float = 4.0) -> nn.Module:
+def tiny_cnn(
+    channels: int = 3, classes: int = 5, seed: int = 0, gain: float = 4.0
+) -> nn.Sequential:
     """A convolutional network of any input size that tells smooth images apart."""
     head = nn.Linear(54, classes)
     model = nn.Sequential(
@@ -44,7 +46,8 @@ def tiny_cnn(channels: int = 3, classes: int = 5, seed: int = 0, gain: float = 4
         head.weight *= gain
         head.bias.zero_()
         model(smooth_images(64, channels=channels, seed=seed))  # norms take their statistics
-    return model.eval()
+    model.eval()
+    return model
 
 
 class Linear(nn.Module):
@@ -87,13 +90,12 @@ def make_objective(
     )
 
 
-def pixel_objective(seed: int, size: int = 3, antithetic: bool = True) -> Objective:
-    """One grey image of a few pixels, a linear classifier that is fairly sure of it."""
+def pixel_objective(seed: int, copies: int = 1, size: int = 3) -> Objective:
+    """One grey image of a few pixels, once or more, and a linear classifier of it."""
     image = torch.rand(1, 1, size, size, generator=seeded(seed), dtype=torch.float64)
     return make_objective(
         Linear(size**2, seed=seed, gain=3.0),
-        image,
+        image.expand(copies, -1, -1, -1),
         representation=Pixels(size),
         clamp=False,
-        antithetic=antithetic,
     )

@@ -206,6 +206,27 @@ def test_iterating_gives_each_image_once() -> None:
         assert_same(part, whole[row])
 
 
+def test_parts_can_be_joined_again() -> None:
+    whole = make(3)
+    assert_same(Explanation.cat(list(whole)), whole)
+    assert_same(Explanation.cat([whole]), whole)
+
+
+def test_shorter_curves_are_continued_by_nan() -> None:
+    joined = Explanation.cat([make(2, steps=3), make(1, steps=5)])
+    assert len(joined) == 3
+    for name, curve in joined.history.items():
+        assert curve.shape == (3, 5)
+        assert curve[:2, 3:].isnan().all()
+        expected = make(1, steps=5).history[name][0]
+        torch.testing.assert_close(curve[2], expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_nothing_cannot_be_joined() -> None:
+    with pytest.raises(ValueError, match="no explanation to join"):
+        Explanation.cat([])
+
+
 @pytest.mark.parametrize("row", [3, -4])
 def test_rows_that_are_not_there(row: int) -> None:
     with pytest.raises(IndexError):
