@@ -1,0 +1,185 @@
+"""Intervals, paired comparisons of methods on the same images, and verdicts from them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Expected = Literal["lower", "higher"]
+Verdict = Literal["supported", "not supported", "mixed"]
+
+LEVEL = 0.95
+"""Confidence level of every interval, and one minus the size of every test."""
+
+_RESAMPLES = 9999
+_NUMBERS_AT_ONCE = 2**23  # of the resamples that are in memory together
+
+
+class Interval(NamedTuple):
+    """A mean over images with its bootstrap interval; arrays where there was one mean per column.
+
+    Attributes
+    ----------
+    mean, low, high : float or ndarray
+    """
+
+    mean: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+
+    def __format__(self, spec: str) -> str:
+        """Write as ``mean [low, high]``, each number by ``spec``."""
+        mean, low, high = (format(float(number), spec or ".3f") for number in self)
+        return f"{mean} [{low}, {high}]"
+
+
+def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0) -> Interval:
+    """Mean over images, with a bootstrap interval over the images [1]_.
+
+    Parameters
+    ----------
+    values : array-like
+        ``(N,)`` or ``(N, Q)``, one row per image, N at least 2. The columns of a row are resampled
+        together.
+    level : float
+        Confidence level in (0, 1).
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    Interval
+        Bias-corrected and accelerated; of no width where all images agree.
+
+    References
+    ----------
+    .. [1] B. Efron, "Better bootstrap confidence intervals", J. Amer. Statist. Assoc. 82, 1987.
+    """
+    numbers = _checked(values, "values")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level!r}")
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        # columns in which all images agree have no distribution; their interval is set below
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (numbers,),
+            np.mean,
+            n_resamples=_RESAMPLES,
+            batch=max(1, _NUMBERS_AT_ONCE // numbers.size),
+            vectorized=True,
+            confidence_level=level,
+            axis=0,
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+    mean = numbers.mean(axis=0)
+    low, high = (np.where(np.isnan(end), mean, end)[()] for end in (found.low, found.high))
+    return Interval(mean, low, high)
+
+
+class Comparison(NamedTuple):
+    """Two methods on the same images.
+
+    Attributes
+    ----------
+    difference : Interval
+        Of the mean difference, first minus second.
+    wilcoxon : float
+        p-value of the signed-rank test, two-sided.
+    sign : float
+        p-value of the sign test, two-sided.
+    first_higher, first_lower : int
+        In how many images; ties are in neither.
+    images : int
+    """
+
+    difference: Interval
+    wilcoxon: float
+    sign: float
+    first_higher: int
+    first_lower: int
+    images: int
+
+
+def compare(
+    first: npt.ArrayLike, second: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0
+) -> Comparison:
+    """Compare two methods image by image.
+
+    Parameters
+    ----------
+    first, second : array-like
+        ``(N,)``, one number per image, in the same order.
+    level, seed
+        As for `mean_interval`.
+
+    Returns
+    -------
+    Comparison
+        Both p-values are 1 where the methods agree in every image.
+    """
+    one, other = _checked(first, "first"), _checked(second, "second")
+    if one.shape != other.shape or one.ndim != 1:
+        raise ValueError(f"pairs need two rows of one length, got {one.shape} and {other.shape}")
+    difference = one - other
+    higher, lower = int((difference > 0).sum()), int((difference < 0).sum())
+    untied = higher + lower
+    return Comparison(
+        mean_interval(difference, level=level, seed=seed),
+        float(stats.wilcoxon(difference[difference != 0]).pvalue) if untied else 1.0,
+        float(stats.binomtest(higher, untied).pvalue) if untied else 1.0,
+        higher,
+        lower,
+        len(difference),
+    )
+
+
+def outcome(
+    comparison: Comparison, expected: Expected, *, level: float = LEVEL
+) -> Literal["as expected", "against", "open"]:
+    """Say how a comparison bears on the expectation that the first method is lower, or higher.
+
+    A difference counts where its interval leaves out 0 and the signed-rank test agrees, at a
+    p-value below ``1 - level``; else the question stays open.
+    """
+    if expected not in get_args(Expected):
+        raise ValueError(f"expected must be one of {get_args(Expected)}, got {expected!r}")
+    _, low, high = comparison.difference
+    if comparison.wilcoxon >= 1 - level or low <= 0 <= high:
+        return "open"
+    return "as expected" if (high < 0) == (expected == "lower") else "against"
+
+
+def verdict(comparisons: Sequence[tuple[Comparison, Expected]], *, level: float = LEVEL) -> Verdict:
+    """Judge a claim by the comparisons in which it says which method is lower or higher.
+
+    Parameters
+    ----------
+    comparisons : sequence of (Comparison, {"lower", "higher"})
+        Each with what the claim expects of the first method.
+    level : float
+        See `outcome`.
+
+    Returns
+    -------
+    {"supported", "not supported", "mixed"}
+        "supported" if every comparison came out as expected, "not supported" if none did, "mixed"
+        if some did. An open comparison is not as expected: the claim has to be shown.
+    """
+    if not comparisons:
+        raise ValueError("a verdict needs at least one comparison")
+    met = [outcome(one, expected, level=level) == "as expected" for one, expected in comparisons]
+    return "supported" if all(met) else "mixed" if any(met) else "not supported"
+
+
+def _checked(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]:
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim not in (1, 2) or len(numbers) < 2:
+        raise ValueError(f"{what} must have one row for each of 2 or more images")
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{what} must be finite")
+    return numbers
