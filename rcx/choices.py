@@ -98,18 +98,17 @@ def _plain(name: str) -> str:
     return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
 
 
-def usable_device(name: str) -> torch.device:
-    """Device of a name; ``"auto"`` is a GPU where there is one.
+def usable_device(name: str) -> str:
+    """Return a device's name, or ``"auto"``, if it can be used on this machine.
 
     Raises
     ------
     ValueError
-        If torch does not know it or cannot use it on this machine.
+        If torch does not know it or cannot use it.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.zeros(1, device=name).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"device {name!r} cannot be used here: {reason(error)}") from error
-    return torch.device(name)
+    if name != "auto":
+        try:
+            torch.zeros(1, device=name).cpu()
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            raise ValueError(f"device {name!r} cannot be used here: {reason(error)}") from error
+    return name

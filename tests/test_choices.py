@@ -99,8 +99,7 @@ def test_without_class_names_an_index_is_needed():
 
 
 def test_devices():
-    assert usable_device("cpu") == torch.device("cpu")
-    assert usable_device("auto").type in ("cpu", "cuda")
+    assert [usable_device(name) for name in ("cpu", "auto")] == ["cpu", "auto"]
     for name in ("toaster", "meta", "cuda:99"):
         with pytest.raises(ValueError, match=f"device '{name}' cannot be used here"):
             usable_device(name)

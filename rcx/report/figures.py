@@ -256,14 +256,16 @@ def history_figure(
                 curves = pd.DataFrame(run.history[key].numpy()).ffill(axis=1).to_numpy()
                 steps = np.arange(1, curves.shape[1] + 1)
                 axes.plot(steps, curves.T, color=colour, alpha=0.35, linewidth=0.8)
-                axes.plot(steps, np.median(curves, axis=0), color=colour, label=label)
+                axes.plot(
+                    steps, np.median(curves, axis=0), color=colour, linewidth=1.2, label=label
+                )
             axes.set_title(name)
             axes.set_xlabel("step")
             axes.margins(x=0.01)
-            if key == "nonsparsity":
-                axes.set_yscale("log")
-            else:
+            if key == "distortion":
                 axes.set_ylim(bottom=0)
+            else:
+                axes.set_yscale("log")
         if len(runs) > 1:
             panels[-1].legend()
     return figure
