@@ -145,6 +145,11 @@ class Reporter:
             output.print(results_table(self.photos, self.label))
             files = sum(1 + len(photo.explanations) for photo in self.photos)
             say(f"{files} files are in {printable(folder)}{os.sep}", stderr=False)
+            lost = [
+                one for photo in self.photos for one in photo.explanations if not one.label_kept
+            ]
+            if lost:
+                say("A label that was lost may be kept with a smaller lambda.", stderr=False)
         say_failures(self.failures)
 
 

