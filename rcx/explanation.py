@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import metadata
 from pathlib import Path
@@ -101,6 +101,18 @@ class Explanation:
     def __iter__(self) -> Iterator[Explanation]:
         return (self[row] for row in range(len(self)))
 
+    @classmethod
+    def cat(cls, parts: Sequence[Explanation]) -> Explanation:
+        """Join explanations of the same kind, made with the same settings, in order."""
+        if not parts:
+            raise ValueError("there is no explanation to join")
+        names = [name for name, _ in parts[0].tensors()]
+        rows: dict[str, Any] = {
+            name: torch.cat([getattr(part, name) for part in parts]) for name in names
+        }
+        history = {name: _stacked([p.history[name] for p in parts]) for name in parts[0].history}
+        return replace(parts[0], history=history, **rows)
+
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Names and tensors of the attributes that have one row per image."""
         for attribute in fields(self):
@@ -157,6 +169,15 @@ class Explanation:
                 f"{path} does not fit this version of rcx: {', '.join(sorted(missing))}"
             )
         return cls(history=history, settings=json.loads(header["settings"]), **rows)
+
+
+def _stacked(curves: Sequence[Tensor]) -> Tensor:
+    """Join curves ``(n, steps)`` of different lengths, the shorter ones continued by NaN."""
+    longest = max(curve.shape[1] for curve in curves)
+    missing = [
+        curve.new_full((len(curve), longest - curve.shape[1]), torch.nan) for curve in curves
+    ]
+    return torch.cat([torch.cat(pair, dim=1) for pair in zip(curves, missing, strict=True)])
 
 
 def versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from rcx.classifiers import ClassifierError
 from rcx.distortion import DistortionMeasure, check_measure, distortion
 from rcx.noise import adaptive_gaussian, obfuscate
 from rcx.representations import Representation
@@ -56,7 +57,8 @@ class Objective:
     antithetic : bool
         Use each noise field with both signs.
     chunk : int, optional
-        Largest number of obfuscations in one pass through the network; None chooses by image size
+        Largest number of obfuscations in one pass through the network, at least one noise field's;
+        None chooses by image size
         and device. Memory grows with it, results do not depend on it (beyond rounding).
     """
 
@@ -117,6 +119,7 @@ class Objective:
                 (slope,) = torch.autograd.grad(share.sum(), free)
                 values[part] += share.detach()
                 gradient[part] += slope
+        self._check(values, rows)
         return values, gradient
 
     @torch.no_grad()
@@ -132,6 +135,7 @@ class Objective:
             first[part] += distances.sum(1) / samples
             second[part] += distances.square().sum(1) / samples
             probabilities[part] += logits.softmax(-1).sum(1) / samples
+        self._check(first, rows)
         variance = (second - first.square()).clamp_min(0)
         return Answer(first, probabilities, (variance / samples).sqrt())
 
@@ -156,6 +160,14 @@ class Objective:
             clamp=self.clamp,
         )
         return self.classifier(obfuscations.flatten(0, 1)).unflatten(0, obfuscations.shape[:2])
+
+    def _check(self, distortion: Tensor, rows: Tensor) -> None:
+        bad = ~distortion.isfinite()
+        if bad.any():
+            raise ClassifierError(
+                "the classifier returned NaN or infinite logits for an obfuscation of image "
+                f"{int(rows[bad][0])} of the batch"
+            )
 
     def _distances(self, logits: Tensor, rows: Tensor) -> Tensor:
         return distortion(self.measure, logits, self.logits[rows], self.target[rows])

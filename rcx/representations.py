@@ -236,11 +236,8 @@ def deepest_level(size: int | Sequence[int], wavelet: str, padding: str = "zero"
     filter_length = pywt.Wavelet(wavelet).dec_len
     length, level = min(_image_size(size)), 0
     while length >= filter_length:
-        shorter = pywt.dwt_coeff_len(length, filter_length, padding)
+        length = pywt.dwt_coeff_len(length, filter_length, padding)
         level += 1
-        if shorter >= length:
-            break
-        length = shorter
     return level
 
 

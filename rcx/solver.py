@@ -34,18 +34,20 @@ class SolverSettings(BaseModel):
     antithetic : bool
         Use noise in pairs of opposite sign: half the transforms, less variance.
     learning_rate, late_learning_rate : float
-        Step size during the first ``early_steps`` steps and afterwards. The early one is small:
+        Step size during the early share of the steps and afterwards. The early one is small:
         while the whole mask falls together, a hasty step deletes everything.
-    early_steps : int
-        Length of the careful phase.
-    decay_steps : int
-        The step size falls linearly to a tenth over the last ``decay_steps`` steps.
+    early_share : float
+        Share of the steps that are careful.
+    decay_share : float
+        Share of the steps, the last ones, over which the step size falls linearly to a tenth.
     momentum, memory : float
         Adam's beta 1 and beta 2.
     reach : float
         Entries below it move as if they were that large.
     tolerance : float
-        The solver stops an image when its residual falls below it; 0 never stops early.
+        An image has converged when its residual (see `projected_residual`) is below it.
+    stop_early : bool
+        Stop an image when it has converged; otherwise all steps are taken.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,13 +56,14 @@ class SolverSettings(BaseModel):
     samples: int = Field(4, ge=1)
     antithetic: bool = True
     learning_rate: float = Field(0.04, gt=0)
-    late_learning_rate: float = Field(0.08, gt=0)
-    early_steps: int = Field(60, ge=0)
-    decay_steps: int = Field(80, ge=0)
+    late_learning_rate: float = Field(0.15, gt=0)
+    early_share: float = Field(0.3, ge=0, le=1)
+    decay_share: float = Field(0.7, ge=0, le=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     memory: float = Field(0.99, ge=0, lt=1)
     reach: float = Field(0.05, gt=0, le=1)
-    tolerance: float = Field(0.0, ge=0)
+    tolerance: float = Field(0.04, ge=0)
+    stop_early: bool = True
 
     @classmethod
     def preset(cls, name: Preset) -> SolverSettings:
@@ -77,20 +80,27 @@ class SolverSettings(BaseModel):
             antithetic=False,
             learning_rate=1e-3,
             late_learning_rate=1e-3,
-            early_steps=0,
-            decay_steps=0,
+            early_share=0,
+            decay_share=0,
             momentum=0.9,
             memory=0.999,
             reach=1.0,
-            tolerance=0.0,
+            stop_early=False,
         )
+
+    @property
+    def warm(self) -> SolverSettings:
+        """Settings for a start that solves a neighbouring problem: a fifth of the steps."""
+        decay = 1.0 if self.decay_share else 0.0
+        shorter = {"steps": max(1, self.steps // 5), "early_share": 0.0, "decay_share": decay}
+        return self.model_copy(update=shorter)
 
     def step_size(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
-        rate = self.learning_rate if step < self.early_steps else self.late_learning_rate
-        left = self.steps - step
-        if left <= self.decay_steps:
-            rate *= 0.1 + 0.9 * left / self.decay_steps
+        done = step / self.steps
+        rate = self.learning_rate if done < self.early_share else self.late_learning_rate
+        if 1 - done <= self.decay_share:
+            rate *= 0.1 + 0.9 * (1 - done) / self.decay_share
         return rate
 
 
@@ -129,25 +139,37 @@ class _Moments:
     def __init__(self, mask: Tensor, settings: SolverSettings) -> None:
         self.settings = settings
         self.first, self.second = torch.zeros_like(mask), torch.zeros_like(mask)
-        self.residual = torch.ones(len(mask), dtype=mask.dtype, device=mask.device)
+        self.violation = torch.zeros(len(mask), dtype=mask.dtype, device=mask.device)
+        self.residual = torch.ones_like(self.violation)
         self.count = 0
 
-    def update(self, mask: Tensor, gradient: Tensor, rows: Tensor) -> Tensor:
-        """Take in the gradient ``(n, K)`` of the images ``rows`` and return Adam's direction."""
+    @property
+    def settled(self) -> Tensor:
+        """Which images ``(N,)`` have converged."""
+        below = self.residual < self.settings.tolerance
+        return below if self.count * _RESIDUAL_RATE > 1 else torch.zeros_like(below)
+
+    def update(self, mask: Tensor, gradient: Tensor, rows: Tensor, epsilon: Tensor) -> Tensor:
+        """Take in the gradient ``(n, K)`` of the images ``rows`` and return Adam's direction.
+
+        ``epsilon`` ``(n, 1)`` keeps the direction finite, in units of the gradient.
+        """
         settings = self.settings
-        self.count += 1
         expected, spread = self.first[rows], self.second[rows]
-        self.residual[rows] += _RESIDUAL_RATE * (
-            projected_residual(mask, expected, gradient) - self.residual[rows]
-        )
+        if self.count:
+            violation = projected_residual(mask, expected, gradient)
+            self.violation[rows] = torch.lerp(self.violation[rows], violation, _RESIDUAL_RATE)
+            self.residual[rows] = self.violation[rows] / (1 - (1 - _RESIDUAL_RATE) ** self.count)
+        self.count += 1
         expected = torch.lerp(gradient, expected, settings.momentum)
         spread = torch.lerp(gradient.square(), spread, settings.memory)
         self.first[rows], self.second[rows] = expected, spread
         mean = expected / (1 - settings.momentum**self.count)
         deviation = (spread / (1 - settings.memory**self.count)).sqrt()
-        return mean / (deviation + 1e-8)
+        return mean / (deviation + epsilon)
 
 
+# the residual is averaged over about the last 1 / 0.05 steps, and needs as many to mean anything
 _RESIDUAL_RATE = 0.05
 
 
@@ -158,8 +180,8 @@ def projected_residual(mask: Tensor, expected: Tensor, gradient: Tensor) -> Tens
     the bounds and is not positive at 1. The residual is the mean of the derivative that violates
     this, over the rate that is kept and in units of lambda: 1 means that all of the kept rate could
     be given up for nothing (as at a mask of ones), 0 that distortion and rate balance. The sign of
-    each derivative is taken from earlier noise (``expected``) and its size from fresh noise
-    (``gradient``), so that noise alone averages to 0.
+    each derivative is taken from earlier noise (``expected``) and its size, at most 1, from fresh
+    noise (``gradient``), so that noise alone averages to 0.
 
     Parameters
     ----------
@@ -174,7 +196,7 @@ def projected_residual(mask: Tensor, expected: Tensor, gradient: Tensor) -> Tens
         ``(N,)``; 0 for an empty mask.
     """
     blocked = (mask >= 1) & (expected < 0)
-    violation = torch.where(blocked, 0.0, expected.sign() * gradient)
+    violation = torch.where(blocked, 0.0, expected.sign() * gradient.clamp(-1, 1))
     return (mask * violation).sum(1) / mask.sum(1).clamp_min(torch.finfo(mask.dtype).tiny)
 
 
@@ -196,7 +218,7 @@ def solve(
     start : Tensor
         ``(N, K)`` in [0, 1], where to start; left as it is.
     lambda_k : Tensor
-        ``(N,)``, not negative.
+        ``(N,)``, positive.
     settings : SolverSettings
         Steps, samples, step sizes.
     generator : torch.Generator
@@ -214,38 +236,39 @@ def solve(
     CartoonX, ECCV 2022, Algorithm 1, with the projection of the authors' code.
     """
     mask = start.detach().clone()
-    length = mask.shape[1]
-    # with lambda 0 the rate is free: the gradient's unit is then the distortion's own
-    unit = torch.where(lambda_k > 0, lambda_k, 1.0)
     moments = _Moments(mask, settings)
     rows = torch.arange(len(mask), device=mask.device)
     steps = torch.zeros(len(mask), dtype=torch.int64)
-    converged = torch.zeros(len(mask), dtype=torch.bool)
     history: list[Tensor] = []
     for step in range(settings.steps):
-        current = mask[rows]
+        current, weight = mask[rows], lambda_k[rows]
         fields = objective.draw(settings.samples, generator)
         distortion, slope = objective.gradient(current, fields, rows)
-        record = torch.full((4, len(mask)), torch.nan, dtype=mask.dtype, device=mask.device)
-        rate = current.mean(1)
-        loss = distortion + lambda_k[rows] * rate
-        record[:, rows] = torch.stack((distortion, rate, loss, moments.residual[rows]))
-        history.append(record)
-        gradient = (slope * length + lambda_k[rows, None]) / unit[rows, None]
-        direction = moments.update(current, gradient, rows)
+        unit = weight[:, None] / mask.shape[1]
+        gradient = slope / unit + 1
+        direction = moments.update(current, gradient, rows, 1e-8 / unit)
         stride = settings.step_size(step) * current.clamp_min(settings.reach)
         mask[rows] = (current - stride * direction).clamp_(0, 1)
         steps[rows.cpu()] += 1
+
+        record = torch.full((4, len(mask)), torch.nan, dtype=mask.dtype, device=mask.device)
+        rate = current.mean(1)
+        loss = distortion + weight * rate
+        record[:, rows] = torch.stack((distortion, rate, loss, moments.residual[rows]))
+        history.append(record)
         if progress is not None:
             progress(step + 1, settings.steps)
-        done = moments.residual[rows] < settings.tolerance
-        if done.any():
-            converged[rows[done].cpu()] = True
-            rows = rows[~done]
+        if settings.stop_early:
+            rows = rows[~moments.settled[rows]]
             if not len(rows):
                 break
     curves = torch.stack(history, dim=-1).cpu()
     names = ("distortion", "nonsparsity", "loss", "residual")
     return Solution(
-        mask, lambda_k, steps, converged, moments.residual, dict(zip(names, curves, strict=True))
+        mask,
+        lambda_k,
+        steps,
+        moments.settled.cpu(),
+        moments.residual,
+        dict(zip(names, curves, strict=True)),
     )

@@ -100,7 +100,7 @@ def uniform_level(
     keeps = torch.full((len(objective),), round(1 / step), device=like.device)
     loses = torch.zeros_like(keeps)
     while bool((keeps - loses > 1).any()):
-        middle = (keeps + loses) // 2
+        middle = ((keeps + loses) // 2).clamp_min(1)
         mask = (middle * step).to(like)[:, None].expand_as(like)
         kept = objective.answer(mask, fields).probabilities.argmax(1) == objective.target
         keeps, loses = torch.where(kept, middle, keeps), torch.where(kept, loses, middle)

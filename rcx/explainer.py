@@ -1,0 +1,322 @@
+"""What CartoonX and Pixel RDE share: everything but the representation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rcx.classifiers import Classifier, checked_logits, inference_copy, load_classifier
+from rcx.distortion import DistortionMeasure, check_measure
+from rcx.explanation import Explanation, versions
+from rcx.inputs import checked_images, checked_lambda, checked_targets, chosen_device
+from rcx.objective import Objective
+from rcx.representations import Representation
+from rcx.solver import Preset, Progress, Solution, SolverSettings, solve
+from rcx.starts import Start, check_start, initial_mask
+
+
+class _Problem(NamedTuple):
+    """A group of images, prepared for the solver."""
+
+    objective: Objective
+    images: Tensor
+    start: Start | Tensor
+    generator: torch.Generator
+    settings: dict[str, Any]
+
+    def solve(
+        self, start: Tensor, lambda_k: Tensor, solver: SolverSettings, progress: Progress | None
+    ) -> Solution:
+        return solve(self.objective, start, lambda_k, solver, self.generator, progress=progress)
+
+
+# a lambda found for a target distortion is at most this many warm solves away, and this close
+_CORRECTIONS = 8
+_TARGET_TOLERANCE = 0.1
+# tells the seed of the noise that judges a mask from the seed of the noise that found it
+_FRESH = 0x5EED
+
+
+class Explainer:
+    """The method, for a representation that a subclass names.
+
+    Use `CartoonX` or `PixelRDE`, which describe the parameters.
+    """
+
+    method: ClassVar[str]
+    default_lambda_k: ClassVar[float]
+
+    def __init__(
+        self,
+        classifier: Classifier | nn.Module | str,
+        lambda_k: float | None = None,
+        *,
+        distortion: DistortionMeasure = "probability",
+        target_distortion: float | None = None,
+        start: Start | Tensor = "ones",
+        solver: Preset | SolverSettings = "fast",
+        clamp: bool = True,
+        seed: int = 0,
+        device: str | torch.device = "auto",
+        batch_size: int | None = None,
+        chunk: int | None = None,
+        evaluation_samples: int = 64,
+    ) -> None:
+        self.classifier = load_classifier(classifier)
+        self.lambda_k = self.default_lambda_k if lambda_k is None else checked_lambda(lambda_k)
+        check_measure(distortion)
+        check_start(start)
+        if target_distortion is not None and not 0 < target_distortion < math.inf:
+            raise ValueError(f"target_distortion must be positive, got {target_distortion!r}")
+        self.target_distortion = target_distortion
+        self.distortion, self.start, self.clamp = distortion, start, clamp
+        self.solver = SolverSettings.preset(solver) if isinstance(solver, str) else solver
+        if not isinstance(self.solver, SolverSettings):
+            raise TypeError(f"solver must be a preset's name or SolverSettings, got {solver!r}")
+        if evaluation_samples < 1:
+            raise ValueError(f"evaluation_samples must be at least 1, got {evaluation_samples}")
+        self.seed, self.chunk, self.evaluation_samples = seed, chunk, evaluation_samples
+        self.device = chosen_device(device)
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
+        self.batch_size = batch_size or (1 if self.device.type == "cpu" else 32)
+
+    def representation(self, size: Sequence[int]) -> Representation:
+        """Representation of images of a size ``(H, W)``."""
+        raise NotImplementedError
+
+    def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
+        """Picture ``(N, 1, H, W)`` that shows a mask."""
+        raise NotImplementedError
+
+    def explain(
+        self,
+        images: Tensor,
+        target: int | Sequence[int] | Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> Explanation:
+        """Explain a batch of images.
+
+        Parameters
+        ----------
+        images : Tensor
+            ``(N, C, H, W)`` or ``(C, H, W)``, float, in [0, 1].
+        target : int, sequence of int or Tensor, optional
+            Classes to explain, one for all or one each; None explains the predicted classes.
+        generator : torch.Generator, optional
+            Source of all random draws; None makes one from ``seed``.
+        progress : callable, optional
+            Called after each step with the steps done and the most there may be.
+
+        Returns
+        -------
+        Explanation
+            One row per image; the same rows as from explaining each image alone.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For images, targets or settings that do not fit; `rcx.classifiers.ClassifierError`
+            where the classifier does not return finite logits.
+        """
+        return self._each(images, target, generator, progress, self._solve_own)[0]
+
+    def explain_path(
+        self,
+        images: Tensor,
+        lambda_ks: Sequence[float],
+        target: int | Sequence[int] | Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        progress: Progress | None = None,
+    ) -> list[Explanation]:
+        """Explain a batch of images for several lambdas, each from its neighbour's solution.
+
+        The smallest lambda is solved from the start mask; the others follow in rising order, each
+        for the last part of the schedule only, as a mask moves little from one to the next.
+
+        Parameters
+        ----------
+        images, target, generator, progress
+            As for `explain`; ``progress`` counts the steps of the whole path.
+        lambda_ks : sequence of float
+            Trade-offs, positive, in any order; ``lambda_k`` and ``target_distortion`` of the
+            explainer do not matter.
+
+        Returns
+        -------
+        list of Explanation
+            One for each lambda, in the order given.
+        """
+        wanted = [checked_lambda(lambda_k) for lambda_k in lambda_ks]
+        if not wanted:
+            raise ValueError("lambda_ks must name at least one lambda")
+        rising = sorted(set(wanted))
+        found = self._each(images, target, generator, progress, partial(self._solve_path, rising))
+        return [found[rising.index(value)] for value in wanted]
+
+    def _solve_own(self, problem: _Problem, progress: Progress | None) -> list[Explanation]:
+        """Solve for the explainer's lambda, or for the one of the target distortion."""
+        lambda_k = torch.full((len(problem.images),), self.lambda_k).to(problem.images)
+        start = initial_mask(problem.start, problem.objective, problem.generator)
+        solution = problem.solve(start, lambda_k, self.solver, progress)
+        explanation = self._explanation(problem, solution)
+        if self.target_distortion is None:
+            return [explanation]
+        closest = explanation
+        for _ in range(_CORRECTIONS):
+            if bool((_excess(closest, self.target_distortion).abs() < _TARGET_TOLERANCE).all()):
+                break
+            excess = _excess(explanation, self.target_distortion).clamp(-1, 1).to(lambda_k)
+            solution = problem.solve(
+                solution.mask, solution.lambda_k * (-excess).exp(), self.solver.warm, None
+            )
+            explanation = self._explanation(problem, solution)
+            closest = _closer(closest, explanation, self.target_distortion)
+        return [closest]
+
+    def _solve_path(
+        self, lambda_ks: Sequence[float], problem: _Problem, progress: Progress | None
+    ) -> list[Explanation]:
+        """Solve for rising lambdas, each but the first from the solution before."""
+        mask = initial_mask(problem.start, problem.objective, problem.generator)
+        most = self.solver.steps + self.solver.warm.steps * (len(lambda_ks) - 1)
+        found: list[Explanation] = []
+        solver, before = self.solver, 0
+        for value in lambda_ks:
+            lambda_k = torch.full((len(mask),), value).to(mask)
+            solution = problem.solve(mask, lambda_k, solver, _later(progress, before, most))
+            mask, before, solver = solution.mask, before + solver.steps, self.solver.warm
+            settings = {**problem.settings, "lambda_k": value}
+            found.append(self._explanation(problem._replace(settings=settings), solution))
+        return found
+
+    @torch.inference_mode(False)
+    def _each(
+        self,
+        images: Tensor,
+        target: int | Sequence[int] | Tensor | None,
+        generator: torch.Generator | None,
+        progress: Progress | None,
+        solve_group: Callable[[_Problem, Progress | None], list[Explanation]],
+    ) -> list[Explanation]:
+        """Explain the images group by group, each with the same noise, and join the results."""
+        # a copy made outside of the caller's inference mode can take part in a gradient
+        images = checked_images(images).to(self.device, copy=True)
+        if (
+            isinstance(self.start, Tensor)
+            and self.start.ndim > 1
+            and len(self.start) != len(images)
+        ):
+            raise ValueError(
+                "a starting mask must have the shape (K,), or one row for each of the "
+                f"{len(images)} images, got {tuple(self.start.shape)}"
+            )
+        generator = generator or torch.Generator().manual_seed(self.seed)
+        settings = self._settings(images, generator)
+        representation = self.representation(images.shape[-2:])
+        model = inference_copy(self.classifier, self.device, images)
+        groups = images.split(self.batch_size)
+        with torch.no_grad():
+            logits = [checked_logits(model, group) for group in groups]
+        targets = checked_targets(target, torch.cat(logits)).split(self.batch_size)
+        state = generator.get_state()
+        found = []
+        for index, group in enumerate(groups):
+            generator.set_state(state)
+            objective = Objective(
+                model,
+                representation,
+                group,
+                logits[index],
+                targets[index],
+                measure=self.distortion,
+                clamp=self.clamp,
+                antithetic=self.solver.antithetic,
+                chunk=self.chunk,
+            )
+            start = self.start
+            if isinstance(start, Tensor) and start.ndim > 1:
+                start = start[index * self.batch_size :][: len(group)]
+            problem = _Problem(objective, group, start, generator, settings)
+            found.append(solve_group(problem, _share(progress, index, len(groups))))
+        return [Explanation.cat(parts) for parts in zip(*found, strict=True)]
+
+    @torch.no_grad()
+    def _explanation(self, problem: _Problem, solution: Solution) -> Explanation:
+        objective, images, _, generator, settings = problem
+        # a generator of its own: the noise must not depend on how many steps were taken before
+        fresh = torch.Generator(generator.device).manual_seed(generator.initial_seed() ^ _FRESH)
+        answer = objective.answer(solution.mask, objective.draw(self.evaluation_samples, fresh))
+        target = objective.target
+        rate = solution.mask.mean(1)
+        before = objective.logits.softmax(-1)
+        after = answer.probabilities.argmax(1)
+        return Explanation(
+            picture=self.picture(objective.representation, images, solution.mask).cpu(),
+            mask=solution.mask.cpu(),
+            distortion=answer.distortion.cpu(),
+            distortion_error=answer.spread.cpu(),
+            nonsparsity=rate.cpu(),
+            loss=(answer.distortion + solution.lambda_k * rate).cpu(),
+            lambda_k=solution.lambda_k.cpu(),
+            target=target.cpu(),
+            predicted=before.argmax(1).cpu(),
+            probability=before.gather(1, target[:, None]).squeeze(1).cpu(),
+            probability_after=answer.probabilities.gather(1, target[:, None]).squeeze(1).cpu(),
+            predicted_after=after.cpu(),
+            label_kept=(after == target).cpu(),
+            converged=solution.converged,
+            steps=solution.steps,
+            residual=solution.residual.cpu(),
+            history=solution.history,
+            settings=settings,
+        )
+
+    def _settings(self, images: Tensor, generator: torch.Generator) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "representation": repr(self.representation(images.shape[-2:])),
+            "classifier": self.classifier.name,
+            "normalize": self.classifier.normalize,
+            "weights_hash": self.classifier.weights_hash,
+            "lambda_k": self.lambda_k,
+            "target_distortion": self.target_distortion,
+            "distortion": self.distortion,
+            "start": self.start if isinstance(self.start, str) else "mask",
+            "clamp": self.clamp,
+            "solver": self.solver.model_dump(),
+            "seed": generator.initial_seed(),
+            "evaluation_samples": self.evaluation_samples,
+            "device": str(self.device),
+            "versions": versions(),
+        }
+
+
+def _later(progress: Progress | None, before: int, most: int) -> Progress | None:
+    """Report the steps of one solve as steps of a longer work, of which some came before."""
+    return None if progress is None else lambda done, _: progress(before + done, most)
+
+
+def _share(progress: Progress | None, index: int, groups: int) -> Progress | None:
+    """Report the steps for one group of images as steps of the work on all groups."""
+    return progress and (lambda done, most: progress(index * most + done, groups * most))
+
+
+def _excess(explanation: Explanation, target: float) -> Tensor:
+    """Logarithm of how many times the target the distortion is ``(N,)``."""
+    return (explanation.distortion / target).clamp_min(1e-6).log()
+
+
+def _closer(first: Explanation, second: Explanation, target: float) -> Explanation:
+    """Of two explanations of the same images, the one nearer to the target, image by image."""
+    nearer = _excess(second, target).abs() < _excess(first, target).abs()
+    pairs = zip(nearer.tolist(), first, second, strict=True)
+    return Explanation.cat([after if better else before for better, before, after in pairs])
