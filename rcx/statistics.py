@@ -38,6 +38,10 @@ class Interval(NamedTuple):
         return f"{mean} [{low}, {high}]"
 
 
+UNKNOWN = Interval(*np.full(3, np.nan))
+"""What an interval is where there is nothing to measure."""
+
+
 def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0) -> Interval:
     """Mean over images, with a bootstrap interval over the images [1]_.
 
