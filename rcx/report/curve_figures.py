@@ -1,0 +1,111 @@
+"""Rate-distortion curves and tables in the project's one style."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from rcx.curves import Curve
+from rcx.reference import Figure, published_curves
+from rcx.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY, StyledFigure, style
+from rcx.statistics import Interval, mean_interval
+
+_COLOURS = {"CartoonX": BLUE, "Pixel RDE": RED, "random wavelets": SKY, "random pixels": ORANGE}
+_OTHERS = (GREEN, PURPLE, INK)
+_PUBLISHED = {
+    "CartoonX": "cartoonx",
+    "Pixel RDE": "pixel-rde",
+    "random wavelets": "random-wavelet",
+    "random pixels": "random-pixel",
+}
+_FIGURES: dict[str, Figure] = {"keep": "fig3-left", "randomise": "fig3-middle"}
+_TITLES = {"keep": "Relevant kept, rest randomised", "randomise": "Relevant randomised, rest kept"}
+_LABELS = {
+    "keep": "most relevant components kept [%]",
+    "randomise": "most relevant components randomised [%]",
+}
+_MEASURES = {"l2": "distortion (l2 of probabilities)", "probability": "squared change, probability"}
+
+
+class LineFigure(StyledFigure):
+    """A figure of lines, which a page shows as vectors."""
+
+    def _repr_svg_(self) -> str:
+        buffer = io.StringIO()
+        # no date and no random ids: the same figure is the same text
+        with matplotlib.rc_context({"svg.hashsalt": "rcx"}):
+            self.savefig(buffer, format="svg", metadata={"Date": None})
+        return buffer.getvalue()
+
+
+def curve_figure(*groups: Mapping[str, Curve], published: bool = False) -> LineFigure:
+    """Show mean curves over the images, with their bootstrap intervals shaded.
+
+    Parameters
+    ----------
+    *groups : mapping of str to Curve
+        A panel each: curves of one direction and measure, by method.
+    published : bool
+        Add the published curves of Figure 3, dashed. They are of other images and of another
+        network, so that shapes can be compared and levels cannot.
+
+    Returns
+    -------
+    Figure
+    """
+    if not groups or not all(groups):
+        raise ValueError("a figure needs at least one curve in every panel")
+    with style():
+        figure = LineFigure(figsize=(4.4 * len(groups), 3.5))
+        panels = figure.subplots(1, len(groups), squeeze=False)[0]
+        for axes, curves in zip(panels, groups, strict=True):
+            _draw(axes, curves, published)
+        names = dict.fromkeys(name for curves in groups for name in curves)
+        handles = [Line2D([], [], color=_colour(name, list(names)), label=name) for name in names]
+        if published:
+            label = "published: ImageNet, MobileNetV3-Small (compare shapes, not levels)"
+            handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1, label=label))
+        figure.legend(handles=handles, loc="outside lower center", ncols=3 if published else 4)
+    return figure
+
+
+def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool) -> None:
+    first = next(iter(curves.values()))
+    reported = published_curves(_FIGURES[first.direction]).groupby("series")
+    for name, curve in curves.items():
+        colour, percent = _colour(name, list(curves)), curve.percent.numpy()
+        axes.plot(percent, curve.distortion.mean(0), color=colour)
+        if len(curve) > 1:
+            band = mean_interval(curve.distortion)
+            axes.fill_between(percent, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
+        if published and curve.measure == "l2" and _PUBLISHED.get(name) in reported.groups:
+            points = reported.get_group(_PUBLISHED[name])
+            axes.plot(points["x"], points["y"], color=colour, linestyle="--", linewidth=1)
+    axes.set(
+        title=_TITLES[first.direction],
+        xlabel=_LABELS[first.direction],
+        ylabel=_MEASURES.get(first.measure, first.measure),
+        xlim=(0, 100),
+    )
+    axes.set_ylim(bottom=0)
+
+
+def _colour(name: str, names: list[str]) -> str:
+    others = [other for other in names if other not in _COLOURS]
+    return _COLOURS.get(name) or _OTHERS[others.index(name) % len(_OTHERS)]
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Write a table's numbers and intervals as a reader wants them."""
+    return table.map(_written)
+
+
+def _written(value: object) -> object:
+    if isinstance(value, Interval):
+        return f"{value:.3f}" if value.mean == value.mean else "not known"
+    return f"{value:.2g}" if isinstance(value, float) else value
