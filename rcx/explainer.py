@@ -15,6 +15,7 @@ from rcx.distortion import DistortionMeasure, check_measure
 from rcx.explanation import Explanation, versions
 from rcx.inputs import checked_images, checked_lambda, checked_targets, chosen_device
 from rcx.objective import Objective
+from rcx.own_lambda import keep_label, reach_distortion
 from rcx.representations import Representation
 from rcx.solver import Preset, Progress, Solution, SolverSettings, solve
 from rcx.starts import Start, check_start, initial_mask
@@ -35,9 +36,6 @@ class _Problem(NamedTuple):
         return solve(self.objective, start, lambda_k, solver, self.generator, progress=progress)
 
 
-# a lambda found for a target distortion is at most this many warm solves away, and this close
-_CORRECTIONS = 8
-_TARGET_TOLERANCE = 0.1
 # tells the seed of the noise that judges a mask from the seed of the noise that found it
 _FRESH = 0x5EED
 
@@ -58,6 +56,7 @@ class Explainer:
         *,
         distortion: DistortionMeasure = "probability",
         target_distortion: float | None = None,
+        keep_label: bool = False,
         start: Start | Tensor = "ones",
         solver: Preset | SolverSettings = "fast",
         clamp: bool = True,
@@ -73,7 +72,7 @@ class Explainer:
         check_start(start)
         if target_distortion is not None and not 0 < target_distortion < math.inf:
             raise ValueError(f"target_distortion must be positive, got {target_distortion!r}")
-        self.target_distortion = target_distortion
+        self.target_distortion, self.keep_label = target_distortion, keep_label
         self.distortion, self.start, self.clamp = distortion, start, clamp
         self.solver = SolverSettings.preset(solver) if isinstance(solver, str) else solver
         if not isinstance(self.solver, SolverSettings):
@@ -163,24 +162,20 @@ class Explainer:
         return [found[rising.index(value)] for value in wanted]
 
     def _solve_own(self, problem: _Problem, progress: Progress | None) -> list[Explanation]:
-        """Solve for the explainer's lambda, or for the one of the target distortion."""
-        lambda_k = torch.full((len(problem.images),), self.lambda_k).to(problem.images)
+        """Solve for the explainer's lambda, or for each image's own."""
         start = initial_mask(problem.start, problem.objective, problem.generator)
-        solution = problem.solve(start, lambda_k, self.solver, progress)
-        explanation = self._explanation(problem, solution)
-        if self.target_distortion is None:
-            return [explanation]
-        closest = explanation
-        for _ in range(_CORRECTIONS):
-            if bool((_excess(closest, self.target_distortion).abs() < _TARGET_TOLERANCE).all()):
-                break
-            excess = _excess(explanation, self.target_distortion).clamp(-1, 1).to(lambda_k)
-            solution = problem.solve(
-                solution.mask, solution.lambda_k * (-excess).exp(), self.solver.warm, None
-            )
-            explanation = self._explanation(problem, solution)
-            closest = _closer(closest, explanation, self.target_distortion)
-        return [closest]
+
+        def attempt(lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:
+            mask, solver = (start, self.solver) if nearby is None else (nearby, self.solver.warm)
+            solution = problem.solve(mask.to(start), lambda_k.to(start), solver, progress)
+            return self._explanation(problem, solution)
+
+        explanation = attempt(torch.full((len(start),), self.lambda_k))
+        if self.target_distortion is not None:
+            explanation = reach_distortion(attempt, explanation, self.target_distortion)
+        elif self.keep_label:
+            explanation = keep_label(attempt, explanation)
+        return [explanation]
 
     def _solve_path(
         self, lambda_ks: Sequence[float], problem: _Problem, progress: Progress | None
@@ -289,6 +284,7 @@ class Explainer:
             "weights_hash": self.classifier.weights_hash,
             "lambda_k": self.lambda_k,
             "target_distortion": self.target_distortion,
+            "keep_label": self.keep_label,
             "distortion": self.distortion,
             "start": self.start if isinstance(self.start, str) else "mask",
             "clamp": self.clamp,
@@ -308,15 +304,3 @@ def _later(progress: Progress | None, before: int, most: int) -> Progress | None
 def _share(progress: Progress | None, index: int, groups: int) -> Progress | None:
     """Report the steps for one group of images as steps of the work on all groups."""
     return progress and (lambda done, most: progress(index * most + done, groups * most))
-
-
-def _excess(explanation: Explanation, target: float) -> Tensor:
-    """Logarithm of how many times the target the distortion is ``(N,)``."""
-    return (explanation.distortion / target).clamp_min(1e-6).log()
-
-
-def _closer(first: Explanation, second: Explanation, target: float) -> Explanation:
-    """Of two explanations of the same images, the one nearer to the target, image by image."""
-    nearer = _excess(second, target).abs() < _excess(first, target).abs()
-    pairs = zip(nearer.tolist(), first, second, strict=True)
-    return Explanation.cat([after if better else before for better, before, after in pairs])

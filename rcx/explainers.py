@@ -28,6 +28,9 @@ class CartoonX(Explainer):
     target_distortion : float, optional
         Find each image's own lambda, the one at which its distortion is this large; ``lambda_k`` is
         then where the search begins.
+    keep_label : bool
+        Where the explained class is lost, try a few smaller lambdas: where the classifier is
+        unsure, deleting everything can cost less than the rate of an explanation.
     start : {"ones", "random", "uniform"} or Tensor
         See `rcx.starts.initial_mask`.
     solver : {"fast", "published"} or SolverSettings
@@ -83,7 +86,9 @@ class PixelRDE(Explainer):
 
     Parameters
     ----------
-    classifier, distortion, start, solver, seed, device, batch_size, chunk, evaluation_samples
+    classifier, distortion, target_distortion, keep_label, start, solver, seed, device
+        As for `CartoonX`.
+    batch_size, chunk, evaluation_samples
         As for `CartoonX`.
     lambda_k : float
         As for `CartoonX`; 4 by default, as in the report.

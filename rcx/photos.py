@@ -82,7 +82,7 @@ def explain_photos(
     target : int, optional
         Class to explain, instead of the predicted ones.
     batch_size : int, optional
-        Images explained together; by default 1 on a CPU and 16 elsewhere.
+        Images explained together; by default as many as the explainers take.
     advance : callable
         Is told how many files are done, in fractions, and which one is at work.
 
@@ -91,7 +91,7 @@ def explain_photos(
     ExplainedPhoto or ImageFailure
         For each file, as soon as it is done.
     """
-    batch_size = batch_size or (1 if explainers[0].device.type == "cpu" else 16)
+    batch_size = batch_size or explainers[0].batch_size
     suffixes = [
         ".png",
         ".safetensors",

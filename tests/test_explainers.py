@@ -355,7 +355,11 @@ def test_along_a_path_masks_get_sparser(method: Method) -> None:
 
 @pytest.mark.parametrize(
     ("lambda_ks", "message"),
-    [([], "at least one"), ([1.0, -1.0], "a positive number"), ([float("nan")], "at least 0")],
+    [
+        ([], "at least one"),
+        ([1.0, -1.0], "a positive number"),
+        ([float("nan")], "a positive number"),
+    ],
 )
 def test_paths_that_make_no_sense(lambda_ks: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):

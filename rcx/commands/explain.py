@@ -54,8 +54,23 @@ def explain(
     ] = None,
     lambda_k: Annotated[
         float,
-        typer.Option(min=0, metavar="X", help="Price of non-sparsity: the larger, the sparser."),
+        typer.Option(metavar="X", help="Price of non-sparsity: the larger, the sparser."),
     ] = 20.0,
+    keep_label: Annotated[
+        bool,
+        typer.Option(
+            "--keep-label/--no-keep-label",
+            help="Try smaller lambdas for a photo that loses its class: where the model is unsure, "
+            "showing nothing can cost less than an explanation.",
+        ),
+    ] = True,
+    target_distortion: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Find each photo's own lambda, at which its distortion is this large.",
+        ),
+    ] = None,
     pixel_rde: Annotated[
         bool,
         typer.Option(
@@ -65,7 +80,7 @@ def explain(
     pixel_lambda_k: Annotated[
         float,
         typer.Option(
-            min=0, metavar="X", help="Pixel RDE's price of non-sparsity.", rich_help_panel=_METHOD
+            metavar="X", help="Pixel RDE's price of non-sparsity.", rich_help_panel=_METHOD
         ),
     ] = 4.0,
     size: Annotated[
@@ -146,7 +161,7 @@ def explain(
         typer.Option(
             min=1,
             metavar="N",
-            help="Photos explained together; else 1, or 16 on a GPU.",
+            help="Photos explained together; else 1, or 32 on a GPU.",
             rich_help_panel=_RUNNING,
         ),
     ] = None,
@@ -175,7 +190,8 @@ def explain(
         fitted = cast("Fit", fit)
         read_images([], size or 256, fit=fitted)  # complains of a bad size or fit
         options: dict[str, Any] = {"solver": _solver(preset, steps, samples), "seed": seed}
-        options["device"] = usable_device(device)
+        options |= {"keep_label": keep_label, "target_distortion": target_distortion}
+        options |= {"device": usable_device(device), "batch_size": batch_size}
         writable_folder(out)
         files, failures = find_photos(photos)
         if not files:

@@ -1,0 +1,94 @@
+"""An image's own lambda: the one at which its distortion, or its label, is as wanted."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from rcx.explanation import Explanation
+
+# a target distortion is at most this many warm solves away, and met within this, relatively
+_CORRECTIONS, _TOLERANCE = 8, 0.1
+# a lost label is tried to be kept this often, each time with at most a quarter of the lambda
+_RETRIES, _REDUCTION = 3, 4.0
+# the rate of an explanation that keeps its label; most keep it with less
+_USUAL_RATE = 0.01
+
+
+class Attempt(Protocol):
+    """Explain for lambdas ``(N,)``, from a mask nearby or, without one, from the start."""
+
+    def __call__(self, lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation: ...
+
+
+def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Explanation:
+    """Change lambda, from the one of a first explanation, until the distortion is as wanted.
+
+    Parameters
+    ----------
+    attempt : callable
+        Explains the same images for other lambdas.
+    first : Explanation
+        Where the search begins.
+    target : float
+        Distortion that is wanted, within a tenth.
+
+    Returns
+    -------
+    Explanation
+        For each image, the one nearest to the target of all that were tried.
+    """
+    closest = latest = first
+    for _ in range(_CORRECTIONS):
+        if bool((_excess(closest, target).abs() < _TOLERANCE).all()):
+            break
+        # distortion grows about as lambda does
+        lambda_k = latest.lambda_k * (-_excess(latest, target).clamp(-1, 1)).exp()
+        latest = attempt(lambda_k, latest.mask)
+        closest = _chosen(
+            _excess(latest, target).abs() < _excess(closest, target).abs(), latest, closest
+        )
+    return closest
+
+
+def keep_label(attempt: Attempt, first: Explanation) -> Explanation:
+    """Lower lambda for the images whose explained class is lost, until it is kept.
+
+    Deleting everything costs a distortion of at most the squared probability, so that for an unsure
+    classifier the empty mask is the best one unless the rate is cheap.
+
+    Parameters
+    ----------
+    attempt : callable
+        Explains the same images for other lambdas.
+    first : Explanation
+        Where the search begins.
+
+    Returns
+    -------
+    Explanation
+        With the label kept where one of a few smaller lambdas keeps it.
+    """
+    explanation = first
+    for _ in range(_RETRIES):
+        lost = ~explanation.label_kept
+        if not lost.any():
+            break
+        affordable = explanation.probability.square() / 2 / _USUAL_RATE
+        lower = torch.minimum(explanation.lambda_k / _REDUCTION, affordable.clamp_min(1e-6))
+        lambda_k = lower.where(lost, explanation.lambda_k)
+        explanation = _chosen(lost, attempt(lambda_k), explanation)
+    return explanation
+
+
+def _excess(explanation: Explanation, target: float) -> Tensor:
+    """Logarithm of how many times the target the distortion is ``(N,)``."""
+    return (explanation.distortion / target).clamp_min(1e-6).log()
+
+
+def _chosen(where: Tensor, first: Explanation, second: Explanation) -> Explanation:
+    """Take the first of two explanations of the same images where told, else the second."""
+    pairs = zip(where.tolist(), first, second, strict=True)
+    return Explanation.cat([one if chosen else other for chosen, one, other in pairs])
