@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from rcx.explanation import Explanation
-from rcx.report import figures
+from rcx.report import figures, wavelet_figures
+from rcx.representations import Pixels, Wavelets
 
 NAMES = ["goldfish", "$\\frac{1}", "名前\nwith a line break", "an exceedingly long name of a class"]
 
@@ -46,7 +47,7 @@ def explanation(count=2, size=16, method="CartoonX", kept=True, target=0, predic
         converged=torch.ones(count, dtype=torch.bool),
         steps=torch.full((count,), 12),
         history=history,
-        settings={"method": method},
+        settings={"method": method, "solver": {"tolerance": 0.04}},
         **rows,
     )
 
@@ -140,11 +141,12 @@ def test_history_keeps_the_last_value_of_an_image_that_has_stopped():
         "distortion",
         "non-sparsity",
         "loss",
+        "residual",
     ]
     line = figure.axes[0].lines[0].get_ydata()
     assert len(line) == 12
     assert np.allclose(line[8:], float(run.history["distortion"][0, 7]))
-    texts = [text.get_text() for text in figure.axes[2].get_legend().get_texts()]
+    texts = [text.get_text() for text in figure.axes[3].get_legend().get_texts()]
     assert texts == ["CartoonX", "Pixel RDE"]
     assert drawn(figure).std() > 0
 
@@ -166,3 +168,30 @@ def test_use_style_stays_until_told_otherwise():
 
 def test_a_notebook_shows_a_figure_without_pyplot():
     assert figures.history_figure(explanation())._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def wavelets():
+    return Wavelets(32, levels=2)
+
+
+def test_a_pyramid_shows_every_band_in_its_place(wavelets):
+    values = torch.zeros(wavelets.length)
+    horizontal = wavelets.bands[-1].start  # the finest level's first orientation
+    values[horizontal] = -3.0
+    (axes,) = wavelet_figures.pyramid_figure(wavelets, {"coefficients": values}).axes
+    tiles = {tuple(np.round(image.get_extent(), 1)): image.get_array() for image in axes.images}
+    assert len(tiles) == 7
+    below = tiles[0.0, 0.5, 1.0, 0.5]
+    assert below.shape == wavelets.bands[-1].shape[1:]
+    assert below[0, 0] == 1, "the largest of its band, whatever its sign"
+    assert sum(float(tile.sum()) for tile in tiles.values()) == 1
+
+
+def test_a_pyramid_is_only_for_wavelets(wavelets):
+    with pytest.raises(ValueError, match="no pyramid"):
+        wavelet_figures.pyramid_figure(Pixels(4), {"mask": torch.ones(16)})
+    with pytest.raises(ValueError, match="values of shape"):
+        wavelet_figures.pyramid_figure(wavelets, {"mask": torch.ones(3)})
+    with pytest.raises(ValueError, match="at least one panel"):
+        wavelet_figures.pyramid_figure(wavelets, {})

@@ -228,7 +228,7 @@ def _caption(one: Explanation, class_names: Sequence[str] | None) -> str:
 def history_figure(
     explanations: Explanation | Sequence[Explanation], labels: Sequence[str] | None = None
 ) -> StyledFigure:
-    """Show how distortion, non-sparsity and loss went over the solver's steps.
+    """Show how distortion, non-sparsity, loss and residual went over the solver's steps.
 
     Parameters
     ----------
@@ -240,15 +240,17 @@ def history_figure(
     Returns
     -------
     Figure
+        A dotted line in the last panel is the tolerance, below which an image stops.
     """
     runs = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     if labels is None:
         labels = [str(run.settings.get("method", "explanation")) for run in runs]
-    names = {"distortion": "distortion", "nonsparsity": "non-sparsity", "loss": "loss"}
+    names = ("distortion", "non-sparsity", "loss", "residual")
     with style():
-        figure = StyledFigure(figsize=(9, 2.7))
-        panels = figure.subplots(1, len(names))
-        for axes, (key, name) in zip(panels, names.items(), strict=True):
+        figure = StyledFigure(figsize=(9, 4.6))
+        panels = figure.subplots(2, 2).flatten()
+        for axes, name in zip(panels, names, strict=True):
+            key = name.replace("-", "")
             cycle = STYLE["axes.prop_cycle"].by_key()["color"]
             for number, (run, label) in enumerate(zip(runs, labels, strict=True)):
                 colour = cycle[number % len(cycle)]
@@ -266,6 +268,9 @@ def history_figure(
                 axes.set_ylim(bottom=0)
             else:
                 axes.set_yscale("log")
+        for run in runs:
+            if tolerance := run.settings.get("solver", {}).get("tolerance"):
+                panels[-1].axhline(tolerance, color=FAINT, linestyle=":", linewidth=1)
         if len(runs) > 1:
             panels[-1].legend()
     return figure

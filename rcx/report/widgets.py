@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from ipywidgets import HBox, Image, IntSlider, Play, SelectionSlider, Stack, VBox, Widget, jslink
+from ipywidgets import (
+    HBox,
+    Image,
+    IntSlider,
+    Label,
+    Play,
+    SelectionSlider,
+    Stack,
+    VBox,
+    Widget,
+    jslink,
+)
 from PIL import Image as PillowImage
 
 
@@ -39,6 +50,23 @@ def picture(pixels: npt.ArrayLike, width: int = 256) -> Image:
     levels = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
     PillowImage.fromarray(levels).save(buffer, format="png", optimize=True)
     return Image(value=buffer.getvalue(), format="png", width=width)
+
+
+def captioned(view: Widget, *lines: str) -> VBox:
+    """Put lines of text below a view.
+
+    Parameters
+    ----------
+    view : Widget
+        What is shown.
+    *lines : str
+        The caption.
+
+    Returns
+    -------
+    VBox
+    """
+    return VBox([view, *(Label(value=line) for line in lines)])
 
 
 def slider(views: Sequence[Widget], labels: Sequence[object], description: str = "") -> VBox:
