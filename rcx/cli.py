@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from rcx.commands.bench import bench
 from rcx.commands.explain import explain
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(explain)
+app.command()(bench)
 
 
 def main() -> None:

@@ -1,0 +1,43 @@
+"""The benchmark's tables: complete, positive, and measured on the same images."""
+
+import torch
+from typer.testing import CliRunner
+
+from rcx.bench import solver_table, transform_table
+from rcx.classifiers import load_classifier
+from rcx.cli import app
+from rcx.sample import draw_scenes
+
+
+def test_the_transform_is_timed_against_the_published_one() -> None:
+    table = transform_table(64, 2)
+    assert list(table.index) == ["pytorch-wavelets", "rcx"]
+    assert (table > 0).all(axis=None)
+    assert table["ratio"].iloc[0] == 1
+
+
+def test_both_solvers_are_timed_for_both_methods() -> None:
+    images = draw_scenes(1, seed=3, size=32).images
+    torch.manual_seed(0)
+    tiny = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 5, stride=2),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 5),
+    )
+    table = solver_table(load_classifier(tiny), images, published_steps=2)
+    assert set(table.index) == {
+        (method, solver)
+        for method in ("CartoonX", "Pixel RDE")
+        for solver in ("published", "default")
+    }
+    assert (table["seconds"] > 0).all()
+    assert table["ratio"].count() == 2
+    assert table.loc[("CartoonX", "default"), "loss"] > 0
+
+
+def test_an_unknown_profile_is_named() -> None:
+    result = CliRunner().invoke(app, ["bench", "--profile", "smaple"])
+    assert result.exit_code == 2
+    assert "smaple" in result.output
