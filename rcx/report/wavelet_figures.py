@@ -31,8 +31,8 @@ def pyramid_figure(
         Whose first band is the approximation, and whose others are the details from the coarsest
         level to the finest, each ``(3, h, w)``.
     panels : mapping of str to array-like
-        By title: values ``(K,)``, such as coefficients or a mask. What is shown is their size,
-        white for the largest of each band.
+        By title: values ``(K,)``, such as coefficients or a mask. What is shown is the square root
+        of their size, so that small ones can be seen, with white for the largest of each band.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def _draw_tile(
     left, top = corner[0] * side + gap, corner[1] * side + gap
     right, bottom = (corner[0] + 1) * side - gap, (corner[1] + 1) * side - gap
     axes.imshow(
-        values / (largest or 1.0),
+        (values / (largest or 1.0)) ** 0.5,
         extent=(left, right, bottom, top),
         vmin=0,
         vmax=1,
