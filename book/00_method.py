@@ -90,7 +90,7 @@ wavelets = explainer.representation(image.shape[-2:])
 coefficients = wavelets.analyse(image)
 error = (wavelets.synthesise(coefficients) - image).abs().max()
 Markdown(f"""
-$K$ = {wavelets.length:,} for an image of {image.shape[-2]} × {image.shape[-1]} pixels. Analysis followed by
+K = {wavelets.length:,} for an image of {image.shape[-2]} × {image.shape[-1]} pixels. Analysis followed by
 synthesis is off by {error:.1e} at most, which is rounding.
 """)
 

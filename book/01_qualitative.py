@@ -97,7 +97,9 @@ explanation_figure(images[first], [cartoons[first], pixels[first]], model.class_
 # replaced by noise, and the two things that were traded, non-sparsity and distortion. A caption in
 # red says that the label was lost.
 #
-# The numbers of all runs, those of the next section included. *Converged* says whether the solver
+# The numbers of all runs, the probability before and after among them; the last images are those of
+# the next section. *Kept* asks whether the explained class is still the most probable one when all
+# that the mask leaves out is noise. *Converged* says whether the solver
 # stopped because the mask no longer moved to a better one, rather than because its steps were
 # spent.
 
@@ -109,7 +111,8 @@ numbers = pd.concat(
         for name, explanation in {"CartoonX": cartoons, "Pixel RDE": pixels}.items()
     }
 )
-numbers.style.format(precision=4)
+headings = {"probability": "before", "probability_after": "after", "nonsparsity": "non-sparsity", "label_kept": "kept"}
+numbers.rename(columns=headings).style.format(precision=4)
 
 # %% [markdown]
 # ## Where the classifier is wrong
@@ -168,7 +171,7 @@ by_lambda = pd.DataFrame(
     [{name: getattr(step, name).item() for name in shown} for step in path],
     index=pd.Index([f"{value:g}" for value in lambdas], name="lambda"),
 )
-by_lambda.style.format(precision=4)
+by_lambda.rename(columns=headings).style.format(precision=4)
 
 # %% [markdown]
 # ## A $\lambda$ for each image
@@ -177,7 +180,8 @@ by_lambda.style.format(precision=4)
 # much can go. Instead of a price one can name what may be lost. With `target_distortion`, each
 # image's own $\lambda$ is sought at which its distortion is that large, so that explanations of
 # different images become comparable: all of them move the probability equally far. It is done here
-# for the first two images.
+# for the first two images. (An image can lose no more than it has: of a class with a small
+# probability $p$, the distortion seldom exceeds $p^2$, and a larger target leaves an empty mask.)
 
 # %%
 settings = {"lambda_k": lambda_k, "target_distortion": target_distortion, "seed": seed}
@@ -190,7 +194,8 @@ explanation_figure(
 )
 
 # %%
-pd.DataFrame({name: getattr(alike, name) for name in ["lambda_k", *shown]}, index=names[:2]).style.format(precision=4)
+found = {name: getattr(alike, name) for name in ["lambda_k", *shown]}
+pd.DataFrame(found, index=names[:2]).rename(columns=headings).style.format(precision=4)
 
 # %% [markdown]
 # ## Does the cartoon show the object?
