@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
-from pytorch_wavelets import DWTInverse
 from torch import Tensor
 
 from rcx.classifiers import Classifier
@@ -48,6 +48,9 @@ def transform_table(size: int = 256, samples: int = 16, *, seed: int = 0) -> pd.
     DataFrame
         Rows ``pytorch-wavelets`` and ``rcx``; ``ratio`` is how many times faster than the first.
     """
+    with warnings.catch_warnings():  # it imports pkg_resources, which warns
+        warnings.simplefilter("ignore")
+        from pytorch_wavelets import DWTInverse
     wavelets = Wavelets(size)
     generator = torch.Generator().manual_seed(seed)
     coefficients = torch.randn(samples, 3, wavelets.length, generator=generator)

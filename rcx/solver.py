@@ -55,14 +55,14 @@ class SolverSettings(BaseModel):
     steps: int = Field(200, ge=1)
     samples: int = Field(4, ge=1)
     antithetic: bool = True
-    learning_rate: float = Field(0.04, gt=0)
-    late_learning_rate: float = Field(0.15, gt=0)
-    early_share: float = Field(0.3, ge=0, le=1)
-    decay_share: float = Field(0.7, ge=0, le=1)
+    learning_rate: float = Field(0.03, gt=0)
+    late_learning_rate: float = Field(0.2, gt=0)
+    early_share: float = Field(0.4, ge=0, le=1)
+    decay_share: float = Field(0.6, ge=0, le=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     memory: float = Field(0.99, ge=0, lt=1)
     reach: float = Field(0.05, gt=0, le=1)
-    tolerance: float = Field(0.04, ge=0)
+    tolerance: float = Field(0.02, ge=0)
     stop_early: bool = True
 
     @classmethod
