@@ -1,7 +1,12 @@
 """CartoonX: rate-distortion explanations of image classifiers in the wavelet domain."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# Threads that wait for each other spin by default, which on a machine that has other work too makes
+# a step several times slower. It has to be said before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from rcx.classifiers import Classifier, load_classifier

@@ -112,7 +112,9 @@ def test_photos_explained_together_are_explained_as_alone(photos, tmp_path):
 
 
 def test_options_reach_the_explanation(photos, tmp_path):
-    options = "--lambda-k 7 --size 96 --wavelet haar --levels 3 --no-normalize --fit crop"
+    options = (
+        "--lambda-k 7 --no-keep-label --size 96 --wavelet haar --levels 3 --no-normalize --fit crop"
+    )
     arguments = [*options.split(), "--target", "Star", "--out", tmp_path]
     assert explain(photos / "scene0.png", *QUICK, *arguments)[0] == 0
     explanation = Explanation.load(tmp_path / "scene0.safetensors")

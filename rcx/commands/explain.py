@@ -54,7 +54,7 @@ def explain(
     ] = None,
     lambda_k: Annotated[
         float,
-        typer.Option(metavar="X", help="Price of non-sparsity: the larger, the sparser."),
+        typer.Option(min=0, metavar="X", help="Price of non-sparsity: the larger, the sparser."),
     ] = 20.0,
     keep_label: Annotated[
         bool,
@@ -80,7 +80,7 @@ def explain(
     pixel_lambda_k: Annotated[
         float,
         typer.Option(
-            metavar="X", help="Pixel RDE's price of non-sparsity.", rich_help_panel=_METHOD
+            min=0, metavar="X", help="Pixel RDE's price of non-sparsity.", rich_help_panel=_METHOD
         ),
     ] = 4.0,
     size: Annotated[
