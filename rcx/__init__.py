@@ -4,9 +4,10 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# Threads that wait for each other spin by default, which on a machine that has other work too makes
-# a step several times slower. It has to be said before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Threads that wait for each other spin by default for long, which on a machine that has other work
+# too makes a step several times slower. It has to be said before torch is imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 if TYPE_CHECKING:
     from rcx.classifiers import Classifier, load_classifier

@@ -218,6 +218,7 @@ class Explainer:
         settings = self._settings(images, generator)
         representation = self.representation(images.shape[-2:])
         model = inference_copy(self.classifier, self.device, images)
+        model.to(memory_format=torch.channels_last)
         groups = images.split(self.batch_size)
         with torch.no_grad():
             logits = [checked_logits(model, group) for group in groups]

@@ -285,6 +285,8 @@ def offline_page(book: Path) -> Iterator[object]:
 
 
 def test_formulas_and_widgets_work_in_a_browser_without_a_network(offline_page: object) -> None:
+    from playwright.sync_api import expect
+
     tab, faults = offline_page  # type: ignore[misc]
     assert tab.locator("mjx-container svg").count() == 1
 
@@ -292,11 +294,10 @@ def test_formulas_and_widgets_work_in_a_browser_without_a_network(offline_page: 
     before = first.locator("img:visible").get_attribute("src")
     first.locator(".noUi-handle").focus()
     tab.keyboard.press("ArrowRight")
-    assert first.locator("img:visible").count() == 1
-    assert first.locator("img:visible").get_attribute("src") != before
+    expect(first.locator("img:visible")).to_have_count(1)
+    expect(first.locator("img:visible")).not_to_have_attribute("src", before)
 
     before = second.locator("img:visible").get_attribute("src")
     second.locator(".widget-play button").first.click()
-    tab.wait_for_timeout(500)
-    assert second.locator("img:visible").get_attribute("src") != before
+    expect(second.locator("img:visible")).not_to_have_attribute("src", before)
     assert faults == []
