@@ -15,7 +15,7 @@ from rcx.distortion import DistortionMeasure, check_measure
 from rcx.explanation import Explanation, versions
 from rcx.inputs import checked_images, checked_lambda, checked_targets, chosen_device
 from rcx.objective import Objective
-from rcx.own_lambda import keep_label, reach_distortion
+from rcx.own_lambda import affordable, keep_label, reach_distortion
 from rcx.representations import Representation
 from rcx.solver import Preset, Progress, Solution, SolverSettings, solve
 from rcx.starts import Start, check_start, initial_mask
@@ -170,7 +170,12 @@ class Explainer:
             solution = problem.solve(mask.to(start), lambda_k.to(start), solver, progress)
             return self._explanation(problem, solution)
 
-        explanation = attempt(torch.full((len(start),), self.lambda_k))
+        lambda_k = torch.full((len(start),), self.lambda_k)
+        if self.keep_label:
+            target = problem.objective.target[:, None]
+            probability = problem.objective.logits.softmax(1).gather(1, target).squeeze(1)
+            lambda_k = affordable(lambda_k, probability.cpu())
+        explanation = attempt(lambda_k)
         if self.target_distortion is not None:
             explanation = reach_distortion(attempt, explanation, self.target_distortion)
         elif self.keep_label:

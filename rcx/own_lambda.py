@@ -13,8 +13,8 @@ from rcx.explanation import Explanation
 _CORRECTIONS, _TOLERANCE = 8, 0.1
 # a lost label is tried to be kept this often, each time with at most a quarter of the lambda
 _RETRIES, _REDUCTION = 3, 4.0
-# the rate of an explanation that keeps its label; most keep it with less
-_USUAL_RATE = 0.01
+# rates of explanations of unsure classifiers: about what they take, and what none gets below
+_USUAL_RATE, _LEAST_RATE = 0.02, 0.004
 
 
 class Attempt(Protocol):
@@ -53,6 +53,30 @@ def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Exp
     return closest
 
 
+def affordable(lambda_k: Tensor, probability: Tensor) -> Tensor:
+    """Lower lambda at once where no explanation could be worth its rate.
+
+    Parameters
+    ----------
+    lambda_k : Tensor
+        ``(N,)``, positive.
+    probability : Tensor
+        ``(N,)``, of the explained classes; its square is what losing the class costs at most.
+
+    Returns
+    -------
+    Tensor
+        ``(N,)``, not larger than ``lambda_k``.
+    """
+    hopeless = lambda_k * _LEAST_RATE > probability.square()
+    return torch.minimum(lambda_k, _worthwhile(probability)).where(hopeless, lambda_k)
+
+
+def _worthwhile(probability: Tensor) -> Tensor:
+    """Lambda at which the usual rate costs half of what losing the class costs."""
+    return (probability.square() / 2 / _USUAL_RATE).clamp_min(1e-6)
+
+
 def keep_label(attempt: Attempt, first: Explanation) -> Explanation:
     """Lower lambda for the images whose explained class is lost, until it is kept.
 
@@ -76,8 +100,8 @@ def keep_label(attempt: Attempt, first: Explanation) -> Explanation:
         lost = ~explanation.label_kept
         if not lost.any():
             break
-        affordable = explanation.probability.square() / 2 / _USUAL_RATE
-        lower = torch.minimum(explanation.lambda_k / _REDUCTION, affordable.clamp_min(1e-6))
+        worthwhile = _worthwhile(explanation.probability)
+        lower = torch.minimum(explanation.lambda_k / _REDUCTION, worthwhile)
         lambda_k = lower.where(lost, explanation.lambda_k)
         explanation = _chosen(lost, attempt(lambda_k), explanation)
     return explanation
