@@ -172,9 +172,7 @@ class Explainer:
 
         lambda_k = torch.full((len(start),), self.lambda_k)
         if self.keep_label:
-            target = problem.objective.target[:, None]
-            probability = problem.objective.logits.softmax(1).gather(1, target).squeeze(1)
-            lambda_k = affordable(lambda_k, probability.cpu())
+            lambda_k = affordable(lambda_k, problem.objective.probability.cpu())
         explanation = attempt(lambda_k)
         if self.target_distortion is not None:
             explanation = reach_distortion(attempt, explanation, self.target_distortion)
@@ -258,7 +256,6 @@ class Explainer:
         answer = objective.answer(solution.mask, objective.draw(self.evaluation_samples, fresh))
         target = objective.target
         rate = solution.mask.mean(1)
-        before = objective.logits.softmax(-1)
         after = answer.probabilities.argmax(1)
         return Explanation(
             picture=self.picture(objective.representation, images, solution.mask).cpu(),
@@ -269,8 +266,8 @@ class Explainer:
             loss=(answer.distortion + solution.lambda_k * rate).cpu(),
             lambda_k=solution.lambda_k.cpu(),
             target=target.cpu(),
-            predicted=before.argmax(1).cpu(),
-            probability=before.gather(1, target[:, None]).squeeze(1).cpu(),
+            predicted=objective.logits.argmax(1).cpu(),
+            probability=objective.probability.cpu(),
             probability_after=answer.probabilities.gather(1, target[:, None]).squeeze(1).cpu(),
             predicted_after=after.cpu(),
             label_kept=(after == target).cpu(),

@@ -90,6 +90,11 @@ class Objective:
     def __len__(self) -> int:
         return len(self.coefficients)
 
+    @property
+    def probability(self) -> Tensor:
+        """Probability ``(N,)`` of the explained classes, for the images themselves."""
+        return self.logits.softmax(-1).gather(1, self.target[:, None]).squeeze(1)
+
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
         """Standard normal fields ``(F, C, K)`` for (at least) this many samples per image.
 
