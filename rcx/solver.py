@@ -14,6 +14,7 @@ from rcx.objective import Objective
 
 Preset = Literal["fast", "published"]
 Progress = Callable[[int, int], None]
+Watch = Callable[[int, Tensor], None]
 
 
 class SolverSettings(BaseModel):
@@ -208,6 +209,7 @@ def solve(
     generator: torch.Generator,
     *,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Solution:
     """Minimise distortion plus ``lambda_k`` times the mean mask entry, for each image.
 
@@ -225,6 +227,8 @@ def solve(
         Source of the noise; common to the images.
     progress : callable, optional
         Called after each step with the steps done and the most there may be.
+    watch : callable, optional
+        Called after each step with the steps done and a copy of the masks ``(N, K)``.
 
     Returns
     -------
@@ -258,6 +262,8 @@ def solve(
         history.append(record)
         if progress is not None:
             progress(step + 1, settings.steps)
+        if watch is not None:
+            watch(step + 1, mask.clone())
         if settings.stop_early:
             rows = rows[~moments.settled[rows]]
             if not len(rows):
