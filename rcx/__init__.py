@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rcx.explainers import CartoonX, PixelRDE
     from rcx.explanation import Explanation
     from rcx.images import load_images, read_images
+    from rcx.interfaces import explain_func
     from rcx.solver import SolverSettings
 
 # Imported when first used, so that `rcx --help` need not wait for torch.
@@ -23,6 +24,7 @@ _MODULES = {
     "Explanation": "explanation",
     "PixelRDE": "explainers",
     "SolverSettings": "solver",
+    "explain_func": "interfaces",
     "load_classifier": "classifiers",
     "load_images": "images",
     "read_images": "images",
@@ -34,6 +36,7 @@ __all__ = [
     "Explanation",
     "PixelRDE",
     "SolverSettings",
+    "explain_func",
     "load_classifier",
     "load_images",
     "read_images",

@@ -5,14 +5,78 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rcx.classifiers import Classifier
 from rcx.explainer import Explainer
+from rcx.noise import adaptive_gaussian
 from rcx.representations import Pixels, Representation, Wavelets
 
+_BEYOND = 0.25  # how far from [0, 1] `attribute` takes a perturbed image for an image
 
-class CartoonX(Explainer):
+
+class _Attributing(Explainer):
+    """An explainer that speaks captum's language: relevance of pixels, in the input's shape."""
+
+    def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
+        """Relevance ``(N, 1, H, W)`` of each pixel, not negative."""
+        raise NotImplementedError
+
+    def attribute(
+        self,
+        inputs: Tensor | tuple[Tensor],
+        target: int | Sequence[int] | Tensor | None = None,
+        **options: Any,
+    ) -> Tensor | tuple[Tensor]:
+        """Relevance of pixels, by the interface that captum's attributions have.
+
+        Parameters
+        ----------
+        inputs : Tensor or tuple of Tensor
+            Images ``(N, C, H, W)`` in [0, 1], or a tuple of this one tensor. What leaves [0, 1] by
+            no more than a quarter, as where captum perturbs images, is clamped.
+        target : int, sequence of int or Tensor, optional
+            As for `explain`.
+        **options
+            ``generator`` and ``progress``, as for `explain`.
+
+        Returns
+        -------
+        Tensor or tuple of Tensor
+            In the shape of ``inputs``, on their device, not negative: the same for all colours,
+            as masks are shared by them. See `relevance`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `explain`.
+        """
+        if isinstance(inputs, tuple):
+            if len(inputs) != 1:
+                raise ValueError(f"inputs must be one batch of images, got {len(inputs)} tensors")
+            return (self._attributed(inputs[0], target, options),)
+        return self._attributed(inputs, target, options)
+
+    def _attributed(
+        self,
+        images: Tensor,
+        target: int | Sequence[int] | Tensor | None,
+        options: dict[str, Any],
+    ) -> Tensor:
+        if not isinstance(images, Tensor) or images.ndim != 4:
+            raise TypeError("inputs must be a float tensor (N, C, H, W) in [0, 1]")
+        # what lies farther out, or is NaN, stays what it is, for `explain` to refuse
+        near = images.detach()
+        near = torch.where((near - 0.5).abs() <= 0.5 + _BEYOND, near.clamp(0, 1), near)
+        with torch.enable_grad():  # captum's metrics forbid gradients around the call
+            explanation = self.explain(near, target, **options)
+        representation = self.representation(images.shape[-2:])
+        relevance = self.relevance(representation, near.float().cpu(), explanation.mask)
+        return relevance.expand(images.shape).contiguous().to(images)  # captum takes views of it
+
+
+class CartoonX(_Attributing):
     """Explain by the wavelet coefficients that keep the classifier's answer [1]_.
 
     Parameters
@@ -80,8 +144,40 @@ class CartoonX(Explainer):
         grey = representation.analyse(images.mean(1, keepdim=True))
         return representation.synthesise(mask[:, None] * grey).clamp(0, 1)
 
+    def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
+        """Amplitude, at each pixel, of what the mask keeps.
 
-class PixelRDE(Explainer):
+        The root of the sum over bands and colours of the squares of each band's part of the image,
+        synthesised from its masked coefficients alone. From the coefficients, the mean of their
+        band is taken, around which the noise lies that stands for what is not kept. So a dark
+        object counts as much as a bright one, while in the cartoon's brightness it counts nothing.
+
+        Parameters
+        ----------
+        representation : Representation
+            Of the images' size.
+        images : Tensor
+            ``(N, C, H, W)``.
+        mask : Tensor
+            ``(N, K)``.
+
+        Returns
+        -------
+        Tensor
+            ``(N, 1, H, W)``, 0 where nothing is kept.
+        """
+        coefficients = representation.analyse(images)
+        kept = coefficients - adaptive_gaussian(coefficients, representation.bands).mean
+        kept = mask[:, None] * kept
+        energy = torch.zeros_like(images[:, :1])
+        for band in representation.bands:
+            alone = torch.zeros_like(kept)
+            alone[..., band.positions] = kept[..., band.positions]
+            energy += representation.synthesise(alone).square().sum(1, keepdim=True)
+        return energy.sqrt()
+
+
+class PixelRDE(_Attributing):
     """Explain by the pixels that keep the classifier's answer [1]_.
 
     Parameters
@@ -122,3 +218,7 @@ class PixelRDE(Explainer):
     def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Draw the mask itself."""
         return representation.synthesise(mask[:, None])
+
+    def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
+        """The mask itself, ``(N, 1, H, W)``."""
+        return self.picture(representation, images, mask)
