@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
+
+from rcx.files import DamagedError, packed, unpacked
 
 _FORMAT = "rcx explanation 1"
 
@@ -120,23 +120,41 @@ class Explanation:
             if isinstance(value, Tensor):
                 yield attribute.name, value
 
+    def parts(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Tensors and metadata of which a file is made."""
+        tensors = dict(self.tensors())
+        tensors |= {f"history.{name}": curve for name, curve in self.history.items()}
+        return tensors, {"format": _FORMAT, "settings": json.dumps(self.settings, sort_keys=True)}
+
+    @classmethod
+    def from_parts(cls, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> Explanation:
+        """Make the explanation that gave these parts.
+
+        Raises
+        ------
+        ValueError
+            If they are parts of something else; the message goes on after a file's name.
+        """
+        if notes.get("format") != _FORMAT:
+            raise ValueError("is a safetensors file, but no rcx explanation")
+        rows = {name: tensor for name, tensor in tensors.items() if "." not in name}
+        history = {
+            name.partition(".")[2]: tensor for name, tensor in tensors.items() if "." in name
+        }
+        missing = {a.name for a in fields(cls)} - {"history", "settings"} ^ rows.keys()
+        if missing:
+            raise ValueError(f"does not fit this version of rcx: {', '.join(sorted(missing))}")
+        return cls(history=history, settings=json.loads(notes["settings"]), **rows)
+
     def save(self, path: str | Path) -> Path:
         """Write to a safetensors file; the file appears whole or not at all.
 
         The settings are in the file's metadata under ``"settings"``, as JSON.
         """
         path = Path(path)
-        tensors = dict(self.tensors())
-        tensors |= {f"history.{name}": curve for name, curve in self.history.items()}
-        # Pixel RDE's picture is a view of its mask, and safetensors refuses shared memory
-        apart = {
-            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for name, tensor in tensors.items()
-        }
-        header = {"format": _FORMAT, "settings": json.dumps(self.settings, sort_keys=True)}
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            part.write_bytes(save(apart, header))
+            part.write_bytes(packed(*self.parts()))
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -144,7 +162,7 @@ class Explanation:
 
     @classmethod
     def load(cls, path: str | Path) -> Explanation:
-        """Read what `save` wrote.
+        """Read what `save` wrote, or an explanation of a study's store.
 
         Raises
         ------
@@ -152,23 +170,11 @@ class Explanation:
             If the file is damaged or holds something else.
         """
         try:
-            with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
-        if header.get("format") != _FORMAT:
-            raise ValueError(f"{path} is a safetensors file, but no rcx explanation")
-        rows = {name: tensor for name, tensor in tensors.items() if "." not in name}
-        history = {
-            name.partition(".")[2]: tensor for name, tensor in tensors.items() if "." in name
-        }
-        missing = {a.name for a in fields(cls)} - {"history", "settings"} ^ rows.keys()
-        if missing:
-            raise ValueError(
-                f"{path} does not fit this version of rcx: {', '.join(sorted(missing))}"
-            )
-        return cls(history=history, settings=json.loads(header["settings"]), **rows)
+            return cls.from_parts(*unpacked(Path(path).read_bytes()))
+        except DamagedError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{path} {error}") from error
 
 
 def _stacked(curves: Sequence[Tensor]) -> Tensor:
