@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from rcx.classifiers import Classifier, checked_logits, inference_copy, load_classifier
 from rcx.distortion import DistortionMeasure
 from rcx.inputs import checked_images, checked_targets, chosen_device
+from rcx.lanes import Lanes
 from rcx.objective import Objective
 from rcx.rankings import Ranking, Seed, generator_of, image_seeds, ranks
 from rcx.solver import Progress
@@ -188,36 +189,38 @@ def rate_distortion_curve(
     if len(ranking) != len(images):
         raise ValueError(f"a ranking of {len(ranking)} images does not fit {len(images)} images")
     model = inference_copy(load_classifier(classifier), place, images)
+    model.to(memory_format=torch.channels_last)
     logits = checked_logits(model, images)
     targets = checked_targets(target, logits)
     counts = _counts(grid, ranking.representation.length, protocol).to(place)
     clamped = _clamped(grid, ranking, direction, protocol)
     mean, deviation = torch.empty(2, len(images), len(grid))
-    for row, number in enumerate(image_seeds(seed, len(images))):
-        one = slice(row, row + 1)
-        rank = ranks(ranking.relevance[row].to(place), generator_of(number, "ties"))
-        for clamp in sorted(set(clamped.tolist())):
-            objective = Objective(
-                model,
-                ranking.representation,
-                images[one],
-                logits[one],
-                targets[one],
-                measure=measure,
-                clamp=clamp,
-                antithetic=False,
-                chunk=chunk,
-            )
-            fields = objective.draw(draws, generator_of(number, "noise"))
-            rows_at_once = max(1, _ENTRIES_AT_ONCE // len(rank))
-            for some in (clamped == clamp).nonzero().flatten().split(rows_at_once):
-                chosen = rank < counts[some, None]
-                mask = (chosen if direction == "keep" else ~chosen).to(objective.coefficients)
-                answer = objective.answer(mask, fields, torch.zeros_like(some, device=place))
-                mean[row, some] = answer.distortion.cpu()
-                deviation[row, some] = answer.spread.cpu()
-        if progress is not None:
-            progress(row + 1, len(images))
+    with Lanes(model) as lanes:
+        for row, number in enumerate(image_seeds(seed, len(images))):
+            one = slice(row, row + 1)
+            rank = ranks(ranking.relevance[row].to(place), generator_of(number, "ties"))
+            for clamp in sorted(set(clamped.tolist())):
+                objective = Objective(
+                    lanes,
+                    ranking.representation,
+                    images[one],
+                    logits[one],
+                    targets[one],
+                    measure=measure,
+                    clamp=clamp,
+                    antithetic=False,
+                    chunk=chunk,
+                )
+                fields = objective.draw(draws, generator_of(number, "noise"))
+                rows_at_once = max(1, _ENTRIES_AT_ONCE // len(rank))
+                for some in (clamped == clamp).nonzero().flatten().split(rows_at_once):
+                    chosen = rank < counts[some, None]
+                    mask = (chosen if direction == "keep" else ~chosen).to(objective.coefficients)
+                    answer = objective.answer(mask, fields, torch.zeros_like(some, device=place))
+                    mean[row, some] = answer.distortion.cpu()
+                    deviation[row, some] = answer.spread.cpu()
+            if progress is not None:
+                progress(row + 1, len(images))
     # from the standard error of the mean, with n in its denominator
     deviation *= draws / (draws - 1) ** 0.5 if draws > 1 else torch.nan
     return Curve(grid, mean, deviation, direction, protocol, measure, draws)

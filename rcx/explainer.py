@@ -14,6 +14,7 @@ from rcx.classifiers import Classifier, checked_logits, inference_copy, load_cla
 from rcx.distortion import DistortionMeasure, check_measure
 from rcx.explanation import Explanation, versions
 from rcx.inputs import checked_images, checked_lambda, checked_targets, chosen_device
+from rcx.lanes import Lanes
 from rcx.objective import Objective
 from rcx.own_lambda import affordable, keep_label, reach_distortion
 from rcx.representations import Representation
@@ -228,24 +229,25 @@ class Explainer:
         targets = checked_targets(target, torch.cat(logits)).split(self.batch_size)
         state = generator.get_state()
         found = []
-        for index, group in enumerate(groups):
-            generator.set_state(state)
-            objective = Objective(
-                model,
-                representation,
-                group,
-                logits[index],
-                targets[index],
-                measure=self.distortion,
-                clamp=self.clamp,
-                antithetic=self.solver.antithetic,
-                chunk=self.chunk,
-            )
-            start = self.start
-            if isinstance(start, Tensor) and start.ndim > 1:
-                start = start[index * self.batch_size :][: len(group)]
-            problem = _Problem(objective, group, start, generator, settings)
-            found.append(solve_group(problem, _share(progress, index, len(groups))))
+        with Lanes(model) as lanes:
+            for index, group in enumerate(groups):
+                generator.set_state(state)
+                objective = Objective(
+                    lanes,
+                    representation,
+                    group,
+                    logits[index],
+                    targets[index],
+                    measure=self.distortion,
+                    clamp=self.clamp,
+                    antithetic=self.solver.antithetic,
+                    chunk=self.chunk,
+                )
+                start = self.start
+                if isinstance(start, Tensor) and start.ndim > 1:
+                    start = start[index * self.batch_size :][: len(group)]
+                problem = _Problem(objective, group, start, generator, settings)
+                found.append(solve_group(problem, _share(progress, index, len(groups))))
         return [Explanation.cat(parts) for parts in zip(*found, strict=True)]
 
     @torch.no_grad()

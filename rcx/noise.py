@@ -90,10 +90,11 @@ def obfuscate(
         ``(N, F * S, C, H, W)``.
     """
     kept = mask[:, None]
-    noisy = (1 - kept) * noise.deviation
-    steady = representation.synthesise(kept * coefficients + (1 - kept) * noise.mean)
-    varying = representation.synthesise(noisy[:, None] * fields)
-    if signs is not None:
-        varying = (varying[:, :, None] * signs[:, None, None, None]).flatten(1, 2)
-    obfuscations = steady[:, None] + varying
+    noisy = ((1 - kept) * noise.deviation)[:, None] * fields
+    steady = (kept * coefficients + (1 - kept) * noise.mean)[:, None]
+    if signs is None:
+        obfuscations = representation.synthesise(steady + noisy)
+    else:
+        varying = representation.synthesise(noisy)[:, :, None] * signs[:, None, None, None]
+        obfuscations = representation.synthesise(steady) + varying.flatten(1, 2)
     return obfuscations.clamp(0, 1) if clamp else obfuscations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -10,11 +9,16 @@ from torch import Tensor, nn
 
 from rcx.classifiers import ClassifierError
 from rcx.distortion import DistortionMeasure, check_measure, distortion
+from rcx.lanes import Lanes
 from rcx.noise import adaptive_gaussian, obfuscate
 from rcx.representations import Representation
 
 # one network pass holds about this many pixels: caches on a CPU, parallelism on a GPU
 _PIXELS_PER_PASS = {"cpu": 2**20, "cuda": 2**24}
+
+
+# images, and the noise fields that they meet
+_Pass = tuple[slice, Tensor]
 
 
 class Answer(NamedTuple):
@@ -40,8 +44,9 @@ class Objective:
 
     Parameters
     ----------
-    classifier : nn.Module
-        From images ``(N, C, H, W)`` in [0, 1] to logits ``(N, classes)``.
+    classifier : nn.Module or Lanes
+        From images ``(N, C, H, W)`` in [0, 1] to logits ``(N, classes)``; lanes to make several
+        passes at a time.
     representation : Representation
         For images of this size.
     images : Tensor
@@ -64,7 +69,7 @@ class Objective:
 
     def __init__(
         self,
-        classifier: nn.Module,
+        classifier: nn.Module | Lanes,
         representation: Representation,
         images: Tensor,
         logits: Tensor,
@@ -78,13 +83,15 @@ class Objective:
         check_measure(measure)
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be at least 1 obfuscation per pass, got {chunk}")
-        self.classifier, self.representation = classifier, representation
+        self.lanes = classifier if isinstance(classifier, Lanes) else Lanes(classifier, 1)
+        self.representation = representation
         self.measure, self.clamp = measure, clamp
         self.logits, self.target = logits, target
         self.coefficients = representation.analyse(images)
         self.noise = adaptive_gaussian(self.coefficients, representation.bands)
-        self.signs = torch.tensor((1.0, -1.0) if antithetic else (1.0,)).to(images)
+        self.signs = torch.tensor((1.0, -1.0)).to(images) if antithetic else None
         pixels = _PIXELS_PER_PASS.get(images.device.type, 2**20)
+        self.samples_per_field = 2 if antithetic else 1
         self.chunk = chunk or max(2, pixels // (images.shape[-1] * images.shape[-2]))
 
     def __len__(self) -> int:
@@ -102,7 +109,7 @@ class Objective:
         They are drawn where the generator lives, so that a CPU generator gives the same noise on
         every device.
         """
-        fields = -(-samples // len(self.signs))
+        fields = -(-samples // self.samples_per_field)
         shape = (fields, *self.coefficients.shape[1:])
         drawn = torch.randn(shape, generator=generator, device=generator.device)
         return drawn.to(self.coefficients)
@@ -113,17 +120,21 @@ class Objective:
         ``mask`` is ``(n, K)``. Classifier and coefficients stay fixed; nothing is accumulated in
         their ``grad``.
         """
-        values = mask.new_zeros(len(mask))
-        gradient = torch.zeros_like(mask)
-        with torch.enable_grad():
-            for part, some in self._passes(len(mask), fields):
-                free = mask[part].detach().requires_grad_()
-                logits = self._answer(free, some, rows[part])
-                distances = self._distances(logits, rows[part])
-                share = distances.mean(dim=1) * (len(some) / len(fields))
-                (slope,) = torch.autograd.grad(share.sum(), free)
-                values[part] += share.detach()
-                gradient[part] += slope
+
+        @torch.enable_grad()
+        def slope(classifier: nn.Module, chosen: _Pass) -> tuple[Tensor, Tensor]:
+            part, some = chosen
+            free = mask[part].detach().requires_grad_()
+            logits = self._answer(classifier, free, some, rows[part])
+            share = self._distances(logits, rows[part]).mean(1) * (len(some) / len(fields))
+            (gradient,) = torch.autograd.grad(share.sum(), free)
+            return share.detach(), gradient
+
+        values, gradient = mask.new_zeros(len(mask)), torch.zeros_like(mask)
+        passes = self._passes(len(mask), fields)
+        for (part, _), (share, steepest) in zip(passes, self.lanes.map(slope, passes), strict=True):
+            values[part] += share
+            gradient[part] += steepest
         self._check(values, rows)
         return values, gradient
 
@@ -131,28 +142,42 @@ class Objective:
     def answer(self, mask: Tensor, fields: Tensor, rows: Tensor | None = None) -> Answer:
         """Distortion and probabilities of masks ``(n, K)``, without a gradient."""
         rows = torch.arange(len(mask), device=mask.device) if rows is None else rows
-        samples = len(fields) * len(self.signs)
+        samples = len(fields) * self.samples_per_field
         first, second = mask.new_zeros(len(mask)), mask.new_zeros(len(mask))
         probabilities = torch.zeros_like(self.logits[rows])
-        for part, some in self._passes(len(mask), fields):
-            logits = self._answer(mask[part], some, rows[part])
-            distances = self._distances(logits, rows[part])
+
+        @torch.no_grad()
+        def judge(classifier: nn.Module, chosen: _Pass) -> tuple[Tensor, Tensor]:
+            part, some = chosen
+            logits = self._answer(classifier, mask[part], some, rows[part])
+            return self._distances(logits, rows[part]), logits.softmax(-1)
+
+        passes = self._passes(len(mask), fields)
+        judged = self.lanes.map(judge, passes)
+        for (part, _), (distances, answers) in zip(passes, judged, strict=True):
             first[part] += distances.sum(1) / samples
             second[part] += distances.square().sum(1) / samples
-            probabilities[part] += logits.softmax(-1).sum(1) / samples
+            probabilities[part] += answers.sum(1) / samples
         self._check(first, rows)
         variance = (second - first.square()).clamp_min(0)
         return Answer(first, probabilities, (variance / samples).sqrt())
 
-    def _passes(self, images: int, fields: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Split images and noise fields so that no pass holds more than ``chunk`` obfuscations."""
-        per_pass = max(1, self.chunk // len(self.signs))
-        images_per_pass = max(1, self.chunk // (len(self.signs) * min(len(fields), per_pass)))
-        for start in range(0, images, images_per_pass):
-            for some in fields.split(per_pass):
-                yield slice(start, start + images_per_pass), some
+    def _passes(self, images: int, fields: Tensor) -> list[_Pass]:
+        """Split images and noise fields so that no pass holds more than ``chunk`` obfuscations.
 
-    def _answer(self, mask: Tensor, fields: Tensor, rows: Tensor) -> Tensor:
+        And so that every lane has a part, where there is enough to do.
+        """
+        each = self.samples_per_field
+        share = -(-images * len(fields) * each // len(self.lanes))
+        most = max(each, min(self.chunk, share)) // each
+        images_per_pass = max(1, most // min(len(fields), most))
+        return [
+            (slice(start, start + images_per_pass), some)
+            for start in range(0, images, images_per_pass)
+            for some in fields.split(most)
+        ]
+
+    def _answer(self, classifier: nn.Module, mask: Tensor, fields: Tensor, rows: Tensor) -> Tensor:
         """Logits ``(n, L, classes)`` of the obfuscations."""
         noise = type(self.noise)(*(statistic[rows] for statistic in self.noise))
         obfuscations = obfuscate(
@@ -166,7 +191,7 @@ class Objective:
         )
         # the order of axes in which convolutions and their gradients are quickest
         batch = obfuscations.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        return self.classifier(batch).unflatten(0, obfuscations.shape[:2])
+        return classifier(batch).unflatten(0, obfuscations.shape[:2])
 
     def _check(self, distortion: Tensor, rows: Tensor) -> None:
         bad = ~distortion.isfinite()

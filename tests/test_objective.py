@@ -24,7 +24,7 @@ def plain_samples(objective: Objective, image: int, mask: Tensor, fields: Tensor
     mean, deviation = (statistic[image] for statistic in objective.noise)
     distances = []
     for field in fields:
-        for sign in objective.signs.tolist():
+        for sign in (1.0,) if objective.signs is None else objective.signs.tolist():
             replaced = mean + deviation * field * sign
             mixed = mask * objective.coefficients[image] + (1 - mask) * replaced
             obfuscated = objective.representation.synthesise(mixed)
@@ -33,7 +33,7 @@ def plain_samples(objective: Objective, image: int, mask: Tensor, fields: Tensor
             distances.append(
                 distortion(
                     objective.measure,
-                    objective.classifier(obfuscated[None])[None],
+                    objective.lanes.classifiers[0](obfuscated[None])[None],
                     objective.logits[image : image + 1],
                     objective.target[image : image + 1],
                 ).squeeze()
