@@ -19,7 +19,8 @@ from rcx.objective import Objective
 from rcx.own_lambda import affordable, keep_label, reach_distortion
 from rcx.representations import Representation
 from rcx.solver import Preset, Progress, Solution, SolverSettings, solve
-from rcx.starts import Start, check_start, initial_mask
+from rcx.start_network import shipped_network
+from rcx.starts import AnyStart, check_start, initial_mask, start_name
 
 
 class _Problem(NamedTuple):
@@ -27,7 +28,7 @@ class _Problem(NamedTuple):
 
     objective: Objective
     images: Tensor
-    start: Start | Tensor
+    start: AnyStart
     generator: torch.Generator
     settings: dict[str, Any]
 
@@ -58,7 +59,7 @@ class Explainer:
         distortion: DistortionMeasure = "probability",
         target_distortion: float | None = None,
         keep_label: bool = False,
-        start: Start | Tensor = "ones",
+        start: AnyStart = "ones",
         solver: Preset | SolverSettings = "fast",
         clamp: bool = True,
         seed: int = 0,
@@ -71,6 +72,9 @@ class Explainer:
         self.lambda_k = self.default_lambda_k if lambda_k is None else checked_lambda(lambda_k)
         check_measure(distortion)
         check_start(start)
+        if isinstance(start, str) and start == "predicted":
+            hashed, name = self.classifier.weights_hash, self.classifier.name
+            start = shipped_network(self.method, hashed, name)
         if target_distortion is not None and not 0 < target_distortion < math.inf:
             raise ValueError(f"target_distortion must be positive, got {target_distortion!r}")
         self.target_distortion, self.keep_label = target_distortion, keep_label
@@ -164,16 +168,16 @@ class Explainer:
 
     def _solve_own(self, problem: _Problem, progress: Progress | None) -> list[Explanation]:
         """Solve for the explainer's lambda, or for each image's own."""
-        start = initial_mask(problem.start, problem.objective, problem.generator)
+        lambda_k = torch.full((len(problem.images),), self.lambda_k)
+        if self.keep_label:
+            lambda_k = affordable(lambda_k, problem.objective.probability.cpu())
+        start = initial_mask(problem.start, problem.objective, problem.generator, lambda_k)
 
         def attempt(lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:
             mask, solver = (start, self.solver) if nearby is None else (nearby, self.solver.warm)
             solution = problem.solve(mask.to(start), lambda_k.to(start), solver, progress)
             return self._explanation(problem, solution)
 
-        lambda_k = torch.full((len(start),), self.lambda_k)
-        if self.keep_label:
-            lambda_k = affordable(lambda_k, problem.objective.probability.cpu())
         explanation = attempt(lambda_k)
         if self.target_distortion is not None:
             explanation = reach_distortion(attempt, explanation, self.target_distortion)
@@ -185,7 +189,8 @@ class Explainer:
         self, lambda_ks: Sequence[float], problem: _Problem, progress: Progress | None
     ) -> list[Explanation]:
         """Solve for rising lambdas, each but the first from the solution before."""
-        mask = initial_mask(problem.start, problem.objective, problem.generator)
+        smallest = torch.full((len(problem.images),), lambda_ks[0])
+        mask = initial_mask(problem.start, problem.objective, problem.generator, smallest)
         most = self.solver.steps + self.solver.warm.steps * (len(lambda_ks) - 1)
         found: list[Explanation] = []
         solver, before = self.solver, 0
@@ -291,7 +296,7 @@ class Explainer:
             "target_distortion": self.target_distortion,
             "keep_label": self.keep_label,
             "distortion": self.distortion,
-            "start": self.start if isinstance(self.start, str) else "mask",
+            "start": start_name(self.start),
             "clamp": self.clamp,
             "solver": self.solver.model_dump(),
             "seed": generator.initial_seed(),

@@ -55,6 +55,7 @@ class Representation(Protocol):
     def length(self) -> int: ...
     def analyse(self, images: Tensor) -> Tensor: ...
     def synthesise(self, coefficients: Tensor) -> Tensor: ...
+    def energy_inside(self, regions: Tensor) -> Tensor: ...
 
 
 def _image_size(size: int | Sequence[int]) -> tuple[int, int]:
@@ -107,6 +108,10 @@ class Pixels:
         """Turn ``(..., K)`` coefficients into ``(..., H, W)`` images."""
         _check(coefficients, (self.length,), "coefficients")
         return coefficients.unflatten(-1, self.size)
+
+    def energy_inside(self, regions: Tensor) -> Tensor:
+        """Share of each coefficient's energy inside of regions, see `Wavelets.energy_inside`."""
+        return self.analyse(regions)
 
 
 class Wavelets:
@@ -216,6 +221,44 @@ class Wavelets:
             both = torch.cat((low, high), dim=-2)
             approximation = rows @ (both @ columns.T)
         return approximation
+
+    def energy_inside(self, regions: Tensor) -> Tensor:
+        """Share of each coefficient's energy that lies inside of regions of the image.
+
+        Parameters
+        ----------
+        regions : Tensor
+            ``(..., H, W)`` in [0, 1], 1 inside.
+
+        Returns
+        -------
+        Tensor
+            ``(..., K)`` in [0, 1]: of what a coefficient alone would draw, squared, the part that
+            falls inside.
+        """
+        _check(regions, self.size, "regions")
+        rows, columns = (torch.eye(length).to(regions) for length in self.size)
+        parts: list[Tensor] = []
+        for level in range(1, self.levels + 1):
+            height, width = self._sizes[level]
+            _, up, _, across = self._matrices(level, regions)
+            # what each row of coefficients draws, down to the image: low, then high frequencies
+            low_rows, high_rows = (rows @ up).split(height, dim=1)
+            low_columns, high_columns = (columns @ across).split(width, dim=1)
+            for one, other in (
+                (high_rows, high_columns),
+                (low_rows, high_columns),
+                (high_rows, low_columns),
+            ):
+                parts.insert(0, _energy(one, other, regions))
+            rows, columns = low_rows, low_columns
+        return torch.cat((_energy(rows, columns, regions), *parts), dim=-1)
+
+
+def _energy(rows: Tensor, columns: Tensor, regions: Tensor) -> Tensor:
+    """Share inside for coefficients that draw the products of a row's and a column's pattern."""
+    one, other = (pattern.square() / pattern.square().sum(0) for pattern in (rows, columns))
+    return (one.T @ regions @ other).flatten(-2).clamp(0, 1)
 
 
 def deepest_level(size: int | Sequence[int], wavelet: str, padding: str = "zero") -> int:

@@ -29,7 +29,7 @@ class SolverSettings(BaseModel):
     Attributes
     ----------
     steps : int
-        Largest number of steps.
+        Largest number of steps; with 0 the start itself is the explanation.
     samples : int
         Noise samples per image and step.
     antithetic : bool
@@ -53,7 +53,7 @@ class SolverSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(200, ge=1)
+    steps: int = Field(200, ge=0)
     samples: int = Field(4, ge=1)
     antithetic: bool = True
     learning_rate: float = Field(0.03, gt=0)
@@ -268,7 +268,7 @@ def solve(
             rows = rows[~moments.settled[rows]]
             if not len(rows):
                 break
-    curves = torch.stack(history, dim=-1).cpu()
+    curves = torch.stack(history or [mask.new_empty(4, len(mask), 0)], dim=-1).cpu()
     names = ("distortion", "nonsparsity", "loss", "residual")
     return Solution(
         mask,

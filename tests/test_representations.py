@@ -337,3 +337,16 @@ def test_tensors_of_another_size(representation: Representation) -> None:
             representation.analyse(torch.zeros(shape))
     with pytest.raises(ValueError, match="coefficients must end in the axes"):
         representation.synthesise(torch.zeros(2, representation.length + 1))
+
+
+@pytest.mark.parametrize(
+    "representation", [Wavelets(24, "haar", 2), Wavelets((33, 28), "db3", 2), Pixels((5, 7))]
+)
+def test_energy_inside_is_that_of_each_coefficient_drawn_alone(
+    representation: Representation,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    regions = (torch.rand(2, *representation.size, generator=generator) > 0.5).double()
+    drawn = representation.synthesise(torch.eye(representation.length, dtype=torch.float64))
+    inside = torch.einsum("khw,nhw->nk", drawn.square(), regions) / drawn.square().sum((1, 2))
+    torch.testing.assert_close(representation.energy_inside(regions), inside)

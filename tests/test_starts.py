@@ -7,9 +7,13 @@ import torch
 from helpers import make_objective, seeded, smooth_images, tiny_cnn
 from torch import Tensor, nn
 
+from rcx.foreground import ForegroundWarning, foreground
 from rcx.objective import Objective
-from rcx.representations import Pixels
+from rcx.representations import Pixels, Representation, Wavelets
+from rcx.sample import draw_scenes
 from rcx.starts import Start, check_start, initial_mask, uniform_level
+
+BY_NAME = ("ones", "random", "uniform", "foreground", "foreground-uniform")
 
 
 class LeftBrighter(nn.Module):
@@ -29,6 +33,13 @@ def slopes(*contrasts: float) -> Tensor:
     """Grey images that darken from left to right."""
     ramp = torch.linspace(0.5, -0.5, 16).expand(1, 16, 16)
     return torch.stack([0.5 + contrast * ramp for contrast in contrasts])
+
+
+def with_an_object(n: int, size: tuple[int, int] = (24, 24)) -> Tensor:
+    """Dim clouds with a bright square in front."""
+    images = 0.2 * smooth_images(n, size)
+    images[..., 8:16, 6:14] += 0.7
+    return images
 
 
 def scanned_level(objective: Objective, fields: Tensor) -> Tensor:
@@ -98,6 +109,57 @@ def test_a_coarser_step_gives_a_coarser_level() -> None:
     torch.testing.assert_close(coarse * 10, (coarse * 10).round())
 
 
+def test_uniform_level_leaves_what_is_kept_above_it() -> None:
+    objective = make_objective(LeftBrighter(0.2), slopes(1.0), representation=Pixels(16))
+    left = torch.zeros(1, 16, 16)
+    left[..., :6] = 1
+    alone, helped = (uniform_level(objective, seeded(0), kept) for kept in (None, left.flatten(1)))
+    assert helped < alone
+
+
+def test_the_pre_optimised_foreground_start_is_the_foreground_over_a_level() -> None:
+    objective = make_objective(tiny_cnn(), with_an_object(2))
+    mask = initial_mask("foreground-uniform", objective, seeded(0))
+    kept = initial_mask("foreground", objective, seeded(0))
+    assert set(kept.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(mask[kept == 1], kept[kept == 1])
+    for one, inside in zip(mask, kept == 1, strict=True):
+        (level,) = one[~inside].unique().tolist()
+        assert 0 < level <= 1
+
+
+# --- foreground
+
+
+@pytest.mark.parametrize("representation", [Pixels(128), Wavelets(128), Wavelets(128, "haar", 3)])
+def test_the_foreground_start_covers_the_object(representation: Representation) -> None:
+    scenes = draw_scenes(6, seed=2_000_000)
+    objective = make_objective(tiny_cnn(), scenes.images, representation=representation)
+    mask = initial_mask("foreground", objective, seeded(0))
+    inside = representation.energy_inside(scenes.object_masks.float())
+    for band in representation.bands:
+        kept, share = mask[:, band.positions], inside[:, band.positions]
+        assert kept[share > 0.5].mean() > 0.9, band.name
+        assert kept[share == 0].mean() < 0.4 if (share == 0).any() else True, band.name
+
+
+def test_no_foreground_keeps_the_whole_image_and_says_so() -> None:
+    flat = torch.full((1, 3, 24, 24), 0.5)
+    with pytest.warns(ForegroundWarning, match="no foreground in image 1 of the batch"):
+        found = foreground(torch.cat((with_an_object(1), flat)), seeded(0))
+    assert found[1].all()
+    assert 0 < found[0].float().mean() < 1
+
+
+@pytest.mark.parametrize("shape", [(3, 24, 40), (3, 40, 24), (1, 24, 24)])
+def test_foreground_of_wide_tall_and_grey_images(shape: tuple[int, int, int]) -> None:
+    image = torch.full(shape, 0.1) + 0.02 * torch.rand(shape, generator=seeded(0))
+    image[:, 8:16, -16:-8] += 0.8  # a bright square near the right
+    found = foreground(image[None], seeded(0))[0]
+    assert found[8:16, -16:-8].all()
+    assert found.float().mean() < 0.2
+
+
 # --- all
 
 
@@ -115,9 +177,9 @@ def test_random_entries_are_uniform() -> None:
     torch.testing.assert_close(shares, torch.full((10,), 0.1), rtol=0, atol=0.03)
 
 
-@pytest.mark.parametrize("start", ["ones", "random", "uniform"])
+@pytest.mark.parametrize("start", BY_NAME)
 def test_a_start_has_the_shape_of_a_mask_and_owns_its_memory(start: Start) -> None:
-    objective = make_objective(tiny_cnn(), smooth_images(3))
+    objective = make_objective(tiny_cnn(), with_an_object(3))
     mask = initial_mask(start, objective, seeded(0))
     assert mask.shape == (3, objective.representation.length)
     assert mask.dtype == torch.float32
@@ -126,9 +188,9 @@ def test_a_start_has_the_shape_of_a_mask_and_owns_its_memory(start: Start) -> No
     assert torch.equal(mask[1:], before)
 
 
-@pytest.mark.parametrize("start", ["ones", "random", "uniform"])
+@pytest.mark.parametrize("start", BY_NAME)
 def test_a_seed_gives_the_same_bits_and_no_global_draws(start: Start) -> None:
-    objective = make_objective(tiny_cnn(), smooth_images(3))
+    objective = make_objective(tiny_cnn(), with_an_object(3))
     state = torch.get_rng_state()
     first, second = (initial_mask(start, objective, seeded(7)) for _ in range(2))
     assert torch.equal(first, second)
@@ -137,9 +199,9 @@ def test_a_seed_gives_the_same_bits_and_no_global_draws(start: Start) -> None:
         assert not torch.equal(first, initial_mask(start, objective, seeded(8)))
 
 
-@pytest.mark.parametrize("start", ["ones", "random", "uniform"])
+@pytest.mark.parametrize("start", BY_NAME)
 def test_an_images_start_does_not_depend_on_its_batch(start: Start) -> None:
-    classifier, images = tiny_cnn(), smooth_images(3)
+    classifier, images = tiny_cnn(), with_an_object(3)
     batch = initial_mask(start, make_objective(classifier, images), seeded(7))
     for image in range(3):
         alone = make_objective(classifier, images[image : image + 1])
@@ -167,7 +229,7 @@ def test_a_mask_of_ones_own_is_copied() -> None:
         (lambda k: torch.full((3, k), 1.01), r"entries in \[0, 1\]"),
         (lambda k: torch.full((k,), -0.01), r"entries in \[0, 1\]"),
         (lambda k: torch.full((k,), float("nan")), r"entries in \[0, 1\]"),
-        (lambda k: "zeros", "unknown start 'zeros'; one of ones, random, uniform, or a mask"),
+        (lambda k: "zeros", "unknown start 'zeros'; one of ones, random, uniform, foreground"),
     ],
 )
 def test_starts_that_do_not_fit(make: Any, message: str) -> None:
@@ -181,3 +243,5 @@ def test_names_can_be_checked_before_there_is_an_image() -> None:
         check_start(start)
     with pytest.raises(ValueError, match="unknown start"):
         check_start("one")
+    with pytest.raises(TypeError, match="not float"):
+        check_start(0.5)
