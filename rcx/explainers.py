@@ -147,10 +147,10 @@ class CartoonX(_Attributing):
     def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Amplitude, at each pixel, of what the mask keeps.
 
-        The root of the sum over bands and colours of the squares of each band's part of the image,
-        synthesised from its masked coefficients alone. From the coefficients, the mean of their
-        band is taken, around which the noise lies that stands for what is not kept. So a dark
-        object counts as much as a bright one, while in the cartoon's brightness it counts nothing.
+        The image is synthesised in colour from its masked coefficients, less the mean of their
+        band, around which the noise lies that stands for what is not kept; its amplitude is the
+        root of the sum of squares over the colours. So a dark object counts as much as a bright
+        one, while in the cartoon's brightness it counts nothing.
 
         Parameters
         ----------
@@ -168,13 +168,7 @@ class CartoonX(_Attributing):
         """
         coefficients = representation.analyse(images)
         kept = coefficients - adaptive_gaussian(coefficients, representation.bands).mean
-        kept = mask[:, None] * kept
-        energy = torch.zeros_like(images[:, :1])
-        for band in representation.bands:
-            alone = torch.zeros_like(kept)
-            alone[..., band.positions] = kept[..., band.positions]
-            energy += representation.synthesise(alone).square().sum(1, keepdim=True)
-        return energy.sqrt()
+        return representation.synthesise(mask[:, None] * kept).norm(dim=1, keepdim=True)
 
 
 class PixelRDE(_Attributing):
