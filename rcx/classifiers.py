@@ -184,7 +184,8 @@ def load_classifier(
         ``"torchvision/NAME"``, ``"timm/NAME"``, ``"sample/cnn"``, ``"sample/vit"``, or any module
         from images (N, C, H, W) to logits (N, classes). Where the environment variable
         ``RCX_ASSETS`` names a folder, ``timm/NAME`` reads ``weights/NAME.safetensors`` in it if
-        there is one. A `Classifier` is returned as it is.
+        there is one, and ``torchvision/NAME`` reads ``weights/torchvision/NAME.safetensors``. A
+        `Classifier` is returned as it is.
     normalize : bool
         False feeds the model raw [0, 1] images, whatever ``mean`` and ``std`` are.
     mean, std, class_names, input_size : optional

@@ -16,7 +16,8 @@ from rcx.sample import SAMPLE_CLASSES, draw_scenes
 ProfileName = Literal["sample", "imagenet"]
 
 _DEFAULT_CLASSIFIERS = {"sample": "sample/cnn", "imagenet": "timm/tf_mobilenetv3_small_100"}
-_FIRST_SCENE_SEED = 2_000_000  # far from the small seeds that the sample's classifiers learnt from
+FIRST_SCENE_SEED = 2_000_000
+"""Far from the small seeds that the sample's classifiers learnt from."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ def load_profile(
     Parameters
     ----------
     name : {"sample", "imagenet"}
-        ``"sample"``: scenes drawn by the package, which need no file. ``"imagenet"``: the published
-        study's 100 images, see `rcx.images.study_images`.
+        ``"sample"``: scenes drawn by the package, which need no file, at the size that the
+        classifier takes (`rcx.choices.image_size`); of another size, they are other scenes.
+        ``"imagenet"``: the published study's 100 images, see `rcx.images.study_images`.
     n_images : int
         How many images. More images begin with the same ones as fewer.
     seed : int
@@ -95,7 +97,8 @@ def load_profile(
     files = study_images() if name == "imagenet" else []
     model = load_classifier(classifier or _DEFAULT_CLASSIFIERS[name], normalize=normalize)
     if name == "sample":
-        scenes = draw_scenes(n_images, seed=_FIRST_SCENE_SEED + seed)
+        size = image_size(model)
+        scenes = draw_scenes(n_images, seed=FIRST_SCENE_SEED + seed, size=size)
         shown = (SAMPLE_CLASSES[label] for label in scenes.labels)
         names = tuple(f"scene {number}: {what}" for number, what in enumerate(shown))
         return Profile(name, model, *scenes, names)

@@ -151,15 +151,35 @@ def _unavailable(name: str, needed: str, remedy: str) -> WeightsUnavailableError
     )
 
 
+# What torchvision sets by itself where it downloads the weights.
+_GOOGLES_OWN = {"transform_input": True, "init_weights": False}
+_AS_PUBLISHED = {"googlenet": _GOOGLES_OWN, "inception_v3": _GOOGLES_OWN}
+
+
+def _asset(*parts: str) -> Path | None:
+    """Weights file under ``$RCX_ASSETS/weights``, if there is one."""
+    assets = os.environ.get("RCX_ASSETS")
+    file = Path(assets or "", "weights", *parts)
+    return file if assets and file.is_file() else None
+
+
 def _torchvision_model(model_name: str) -> NamedModel:
     weights = torchvision.models.get_model_weights(model_name).DEFAULT
     name = f"torchvision/{model_name}"
+    file = _asset("torchvision", f"{model_name}.safetensors")
     try:
-        # Fetches the file and refuses one that holds more than tensors; get_model would not.
-        weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
-        model = torchvision.models.get_model(model_name, weights=weights)
+        if file is not None:
+            options = _AS_PUBLISHED.get(model_name, {})
+            model = torchvision.models.get_model(model_name, weights=None, **options)
+            _load_safetensors(model, file)
+        else:
+            # Fetches the file and refuses one that holds more than tensors; get_model would not.
+            weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+            model = torchvision.models.get_model(model_name, weights=weights)
+    except WeightsError:
+        raise
     except OSError as error:
-        remedy = "use a timm/NAME whose weights are under $RCX_ASSETS/weights"
+        remedy = f"put {model_name}.safetensors under $RCX_ASSETS/weights/torchvision"
         raise _unavailable(name, weights.url, remedy) from error
     except (RuntimeError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{name}: the weights from {weights.url} are damaged") from error
@@ -175,10 +195,9 @@ def _torchvision_model(model_name: str) -> NamedModel:
 
 def _timm_model(model_name: str) -> NamedModel:
     name = f"timm/{model_name}"
-    assets = os.environ.get("RCX_ASSETS")
-    file = Path(assets, "weights", f"{model_name}.safetensors") if assets else None
+    file = _asset(f"{model_name}.safetensors")
     try:
-        if file is not None and file.is_file():
+        if file is not None:
             model = timm.create_model(model_name, pretrained=False)
             _load_safetensors(model, file)
         else:

@@ -451,6 +451,32 @@ class TestAssetFiles:
         with pytest.raises(WeightsError, match=r"test_vit\.safetensors cannot be read"):
             load_classifier(f"timm/{TIMM}")
 
+    def test_torchvisions_are_read_before_any_download(self, file):
+        model = torchvision.models.get_model(VISION).eval()
+        file = file.parent / "torchvision" / f"{VISION}.safetensors"
+        file.parent.mkdir()
+        save_file(model.state_dict(), file)
+        classifier = load_classifier(f"torchvision/{VISION}")
+        assert not classifier.training
+        assert classifier.input_size == 224
+        assert classifier.label(9) == "ostrich"
+        normalised = (images(1, 64) - classifier.mean) / classifier.std
+        torch.testing.assert_close(classifier(images(1, 64)), model(normalised))
+        file.write_bytes(b"not safetensors")
+        with pytest.raises(WeightsError, match="cannot be read"):
+            load_classifier(f"torchvision/{VISION}")
+
+    @pytest.mark.slow
+    def test_networks_that_torchvision_builds_in_its_own_way(self, file):
+        options = {"aux_logits": True, "transform_input": True, "init_weights": False}
+        model = torchvision.models.googlenet(weights=None, **options).eval()
+        file = file.parent / "torchvision" / "googlenet.safetensors"
+        file.parent.mkdir()
+        save_file(model.state_dict(), file)
+        classifier = load_classifier("torchvision/googlenet")
+        normalised = (images(1, 64) - classifier.mean) / classifier.std
+        torch.testing.assert_close(classifier(images(1, 64)), model(normalised))
+
 
 @pytest.fixture
 def server(tmp_path):

@@ -3,8 +3,10 @@
 import os
 
 import pytest
+import timm
 import torch
 
+from rcx.classifiers import load_classifier
 from rcx.images import ImageError
 from rcx.profiles import load_profile
 
@@ -33,6 +35,16 @@ def test_a_classifier_of_ones_own_and_raw_images() -> None:
     assert not plain.classifier.normalize
     again = load_profile("sample", n_images=1, seed=0, classifier=plain.classifier)
     assert again.classifier is plain.classifier
+
+
+def test_scenes_have_the_size_that_a_classifier_takes() -> None:
+    vit = timm.create_model("test_vit").eval()  # takes 160 x 160 images only
+    classifier = load_classifier(vit, input_size=160)
+    profile = load_profile("sample", n_images=2, seed=1, classifier=classifier)
+    assert profile.images.shape == (2, 3, 160, 160)
+    assert profile.object_masks is not None
+    assert profile.object_masks.shape == (2, 160, 160)
+    assert classifier(profile.images).shape == (2, 1000)
 
 
 def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
