@@ -10,6 +10,7 @@ import typer
 
 from rcx.commands.bench import bench
 from rcx.commands.explain import explain
+from rcx.commands.train_start import train_start
 
 app = typer.Typer(
     name="rcx",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(explain)
 app.command()(bench)
+app.command()(train_start)
 
 
 def main() -> None:

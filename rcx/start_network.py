@@ -247,12 +247,7 @@ class StartNetwork(nn.Module):
             "settings": self.settings.model_dump_json(),
             "history": json.dumps(self.history, sort_keys=True),
         }
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(save(tensors, header))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, save(tensors, header))
         return path
 
     @classmethod
@@ -304,6 +299,16 @@ def shipped_network(method: str, weights_hash: str, name: str) -> StartNetwork:
         f"no start network for {method} comes with {name}: train one with rcx train-start, and "
         "give StartNetwork.load(file) as the start"
     )
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _resized(features: Tensor, like: Tensor) -> Tensor:

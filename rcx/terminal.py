@@ -18,6 +18,8 @@ from rich.text import Text
 from rcx.text import printable, reason, shortened
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rcx.explanation import Explanation
     from rcx.images import ImageFailure
     from rcx.photos import ExplainedPhoto
@@ -187,6 +189,23 @@ def results_table(photos: Sequence[ExplainedPhoto], label: Label) -> Table:
                 f"{photo.seconds:.1f}" if number == 0 else "",
             )
     return table
+
+
+def show_table(title: str, table: pd.DataFrame) -> None:
+    """Print a table of numbers and intervals."""
+    shown = Table(title=title or None, title_justify="left")
+    for name in (*table.index.names, *table.columns):
+        shown.add_column(name or "")
+    for key, values in zip(table.index, table.to_numpy(), strict=True):
+        labels = key if isinstance(key, tuple) else (key,)
+        shown.add_row(*labels, *(_written(value) for value in values))
+    console().print(shown)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):  # an interval
+        return format(value)
+    return "" if value != value else f"{value:.4g}"
 
 
 def say_failures(failures: Iterable[ImageFailure]) -> None:

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from rcx.terminal import console, explained_errors, say
+from rcx.terminal import explained_errors, say, show_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from rcx.profiles import ProfileName
 
 
@@ -55,20 +53,8 @@ def bench(
             f"{torch.get_num_threads()} threads, torch {torch.__version__}",
             stderr=False,
         )
-        _show("Inverse wavelet transform", transform_table(size, seed=seed))
+        show_table("Inverse wavelet transform", transform_table(size, seed=seed))
         table = solver_table(chosen.classifier, chosen.images, whole=whole, seed=seed)
-        _show("One explanation", table)
+        show_table("One explanation", table)
         if not whole:
             say("Seconds of the published solver follow from a few steps.", stderr=False)
-
-
-def _show(title: str, table: pd.DataFrame) -> None:
-    from rich.table import Table
-
-    shown = Table(title=title, title_justify="left")
-    for name in (*table.index.names, *table.columns):
-        shown.add_column(name or "")
-    for key, values in zip(table.index, table.to_numpy(), strict=True):
-        labels = key if isinstance(key, tuple) else (key,)
-        shown.add_row(*labels, *("" if value != value else f"{value:.4g}" for value in values))
-    console().print(shown)

@@ -1,0 +1,161 @@
+"""``rcx train-start``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rcx.terminal import INTERRUPTED, explained_errors, say, say_error, show_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from rcx.classifiers import Classifier
+    from rcx.explainer import Explainer
+    from rcx.solver import SolverSettings
+    from rcx.start_network import StartNetwork
+    from rcx.starts import AnyStart
+
+_FEWEST = 4
+_SCENE_SEED = 3_000_000  # far from the scenes of the chapters and of the classifiers' training
+
+
+def train_start(
+    model: Annotated[
+        str, typer.Option("--model", "-m", metavar="NAME", help="As for rcx explain.")
+    ] = "sample/cnn",
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Photos to learn from; a sample's classifier can do without."
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where the network goes.")
+    ] = Path("start.safetensors"),
+    pixel_rde: Annotated[
+        bool, typer.Option("--pixel-rde/--cartoonx", help="Which method the start is for.")
+    ] = False,
+    lambda_k: Annotated[
+        tuple[float, float],
+        typer.Option(metavar="LOW HIGH", help="Range of lambdas that it has to serve."),
+    ] = (5.0, 80.0),
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="X", help="How long to train, in place of --steps."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="How many steps.")] = 3600,
+    scenes: Annotated[
+        int, typer.Option(min=_FEWEST, metavar="N", help="How many scenes are drawn.")
+    ] = 1200,
+    held_out: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Images kept back to judge by, at most a third.")
+    ] = 8,
+    size: Annotated[
+        int | None, typer.Option(metavar="N", help="Height and width, as for rcx explain.")
+    ] = None,
+    normalize: Annotated[
+        bool, typer.Option("--normalize/--no-normalize", help="As for rcx explain.")
+    ] = True,
+    seed: Annotated[int, typer.Option(min=0, metavar="N")] = 0,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda ...")] = "auto",
+) -> None:
+    """Train a network that predicts where the solver should start, for a classifier.
+
+    It learns from images alone, without explanations. Every few minutes a checkpoint is written
+    beside FILE; the same command goes on from it. At the end, images that were kept back tell how
+    much the start helps. Use it with rcx explain --start FILE --preset short.
+    """
+    with explained_errors():
+        from rcx.choices import image_size, usable_device
+        from rcx.classifiers import load_classifier
+        from rcx.explainers import CartoonX, PixelRDE
+        from rcx.start_training import Trainer, TrainingSettings
+
+        settings = TrainingSettings(steps=steps, lambda_k=lambda_k, seed=seed)
+        if not out.parent.is_dir():
+            raise ValueError(f"there is no folder {out.parent}")
+        classifier = load_classifier(model, normalize=normalize)
+        found = _images(classifier, images, image_size(classifier, size), scenes)
+        kept_back = min(held_out, len(found) // 3)
+        method = PixelRDE if pixel_rde else CartoonX
+        explainer = method(classifier, seed=seed, device=usable_device(device))
+        say(f"{len(found) - kept_back} images to learn from, {kept_back} kept back")
+        trainer = Trainer(explainer, found[kept_back:], settings, _line)
+        checkpoint = out.with_name(f"{out.name}.checkpoint")
+        if checkpoint.exists():
+            trainer.resume(checkpoint)
+            say(f"going on from step {trainer.step} of {trainer.settings.steps}")
+        elif minutes is not None:
+            trainer.fit_minutes(minutes)
+    try:
+        trainer.train_and_keep(checkpoint)
+    except KeyboardInterrupt:
+        say_error(f"interrupted; the same command goes on from step {trainer.step}")
+        raise typer.Exit(INTERRUPTED) from None
+    trainer.network.save(out)
+    checkpoint.unlink(missing_ok=True)
+    say(f"wrote {out}", stderr=False)
+    if kept_back > 1:
+        say("Images that were kept back; the goal is the default's loss:", stderr=False)
+        show_table("", _judged(explainer, trainer.network, found[:kept_back]))
+
+
+def _images(classifier: Classifier, folder: Path | None, size: int, scenes: int) -> Tensor:
+    """Images to learn from, in an order of chance."""
+    import torch
+
+    from rcx.images import read_images
+    from rcx.sample import draw_scenes
+
+    if folder is None:
+        if not classifier.name.startswith("sample/"):
+            raise ValueError(f"--images must name a folder of photos for {classifier.name}")
+        return draw_scenes(scenes, seed=_SCENE_SEED, size=size).images
+    found = read_images(folder, size)
+    for failure in found.failures:
+        say(f"left out: {failure}")
+    if len(found.images) < _FEWEST:
+        raise ValueError(
+            f"{len(found.images)} photos in {folder} can be read, and a network needs at least "
+            f"{_FEWEST}, better a thousand"
+        )
+    order = torch.randperm(len(found.images), generator=torch.Generator().manual_seed(0))
+    return found.images[order]
+
+
+def _line(what: str, done: int, most: int, loss: float) -> None:
+    """Say how far it is, about fifty times."""
+    if done % max(1, most // 50) == 0 or done == most:
+        say(f"{what} {done}/{most}" + ("" if loss != loss else f", loss {loss:.4f}"))
+
+
+def _judged(explainer: Explainer, network: StartNetwork, images: Tensor) -> pd.DataFrame:
+    """How far the network's start brings the solver, and alone."""
+    from rcx.solver import SolverSettings
+    from rcx.trials import Trials, run_trials, starts_table
+
+    short = SolverSettings.preset("short")
+
+    def run(start: AnyStart, name: str, schedule: str, solver: SolverSettings) -> Trials:
+        def make(start: AnyStart, solver: SolverSettings, seed: int) -> Explainer:
+            return type(explainer)(
+                explainer.classifier, start=start, solver=solver, seed=seed, device=explainer.device
+            )
+
+        return Trials.cat(list(run_trials(make, images, {name: start}, {schedule: solver})))
+
+    return starts_table(
+        Trials.cat(
+            [
+                run("ones", "ones", "default", SolverSettings()),
+                run(network, "predicted", "short", short),
+                run("ones", "ones", "short", short),
+                run(network, "predicted", "none", SolverSettings(steps=0)),
+            ]
+        ),
+        reference=("default", "ones"),
+    )
