@@ -1,4 +1,5 @@
 # make book    the report, in book/_build/html/index.html
+# make notebooks   its chapters as they were run, in notebooks/
 # make test    the tests; PYTEST_ARGS='-m ""' runs the slow ones too
 # make lint    ruff and mypy
 #
@@ -14,10 +15,14 @@ PYTEST_ARGS ?=
 # An environment that cannot run its own pip (interpreter gone, folder moved) is made again.
 HEALTHY := $(findstring $(CURDIR)/$(VENV)/,$(shell $(BIN)/pip --version 2>/dev/null))
 
-.PHONY: book test lint clean new-environment
+.PHONY: book notebooks test lint clean new-environment
 
 book: $(VENV)/.installed-book
 	$(BIN)/jupyter-book build $(BOOK_ARGS) book/
+
+notebooks: book
+	mkdir -p notebooks
+	cp book/_build/html/_sources/*.ipynb notebooks/
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -50,7 +50,9 @@ import rcx
 from rcx.noise import adaptive_gaussian, obfuscate
 from rcx.profiles import load_profile
 from rcx.report.figures import explanation_figure, history_figure, picture_grid
+from rcx.report.frames import MaskFrames
 from rcx.report.wavelet_figures import pyramid_figure
+from rcx.report.widgets import scrubber
 
 # %%
 drawn = load_profile(profile, n_images=1, seed=seed)
@@ -254,6 +256,15 @@ history_figure(explanation)
 # magnitude; the distortion stays low until entries go that matter, and then the two are weighed. The
 # dotted line is the tolerance.
 #
+# The same steps as pictures. Press the button, or move the slider by hand or with the arrow keys. *What
+# to look for*: at first the whole image only grows darker, as every wavelet pays the same price; then
+# most of it goes, and what the answer rests on stays and comes back.
+
+# %%
+film = MaskFrames(explainer, image[0]).of_steps(30)
+scrubber({"the image": (image[0], film)}, "solver", milliseconds=250, caption="The cartoon while it is being found. Red: at this step, the label is lost.")
+
+# %% [markdown]
 # Where memory and speed allow, as on a GPU, many images are optimised together, each with its own
 # mask, its own stop and no influence on the others. On a CPU that saves no time, and images are taken
 # one by one: the result for an image then does not depend, in any bit, on what else is explained in

@@ -44,6 +44,11 @@ def published_predictions() -> pd.DataFrame:
     return _read("published_predictions.csv")
 
 
+def published_facts() -> dict[str, float]:
+    """Load the numbers of the study that are no curves, by name."""
+    return _read("published_facts.csv").set_index("fact")["value"].to_dict()
+
+
 def _read(name: str) -> pd.DataFrame:
     with files(__name__).joinpath(name).open(encoding="utf-8") as file:
         return pd.read_csv(file)

@@ -4,8 +4,10 @@
 per chapter that is out of date and renders what it returns.
 """
 
+import ast
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 import rcx
-from rcx.report.chapters import declared_parameters, notebook_of, read_chapter
+from rcx.report.chapters import declared_parameters, notebook_of, read_chapter, title_of
 from rcx.report.execution import run_chapter
+from rcx.report.notebooks import describe_images, launch_buttons, publish
 from rcx.report.parameters import ParameterError, check_settings, parameters_for, settings_from
-from rcx.report.store import ChapterStore, chapter_key, package_key
+from rcx.report.results import FOLDER_VARIABLE, ChapterRun, read_runs, write_run
+from rcx.report.store import ChapterStore, chapter_key, folder_key, machine, package_key
 
 _log = logging.getLogger(__name__)
 _SUFFIX = ".py"
@@ -32,6 +36,7 @@ class _Book:
     app: Sphinx
     package: str
     store: ChapterStore
+    results: Path
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -48,11 +53,16 @@ def setup(app: Sphinx) -> dict[str, Any]:
         What Sphinx asks of an extension.
     """
     app.add_config_value("rcx_parameters", {}, "env", types=[dict])
-    app.add_config_value("rcx_cell_timeout", 600, "", types=[int])
+    app.add_config_value("rcx_cell_timeout", {"sample": 600}, "", types=[dict])
     app.add_config_value("rcx_chapter_store", "../.rcx/chapters", "", types=[str])
+    app.add_config_value("rcx_summaries", [], "env", types=[list])
+    app.add_config_value("rcx_repository", "", "html", types=[str])
     app.connect("config-inited", _begin)
     app.connect("env-get-outdated", _outdated)
+    app.connect("html-page-context", _offer_notebook, priority=500)
+    app.connect("html-page-context", _offer_launch, priority=600)
     app.connect("html-page-context", _drop_repeated_scripts, priority=900)
+    app.connect("build-finished", _publish)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
 
@@ -74,18 +84,32 @@ def run_for_book(text: str) -> NotebookNode:
     chapter = env.docname
     path = Path(env.doc2path(chapter))
     notebook = notebook_of(text)
-    settings = _Book.app.config.rcx_parameters
-    parameters = parameters_for(chapter, declared_parameters(notebook), settings)
-    key = _key(path, parameters)
+    declared = declared_parameters(notebook)
+    parameters = parameters_for(chapter, declared, _Book.app.config.rcx_parameters)
+    key = _key(chapter, path, parameters)
     if kept := _Book.store.load(chapter, key):
         _log.info(f"chapter {chapter}: unchanged")
         _keys_of(env)[chapter] = key
-        return kept
+        return _told(kept)
 
+    every = sorted(name for name in env.found_docs if env.doc2path(name).endswith(_SUFFIX))
+    _log.info(f"chapter {chapter}: running, {every.index(chapter) + 1} of {len(every)}")
+    values = {name: _literal(default) for name, default in declared.items()} | parameters
+    timeouts = _Book.app.config.rcx_cell_timeout
+    timeout = timeouts.get(values.get("profile"), max(timeouts.values()))
     start = time.perf_counter()
-    timeout = _Book.app.config.rcx_cell_timeout
     execution = run_chapter(notebook, parameters, folder=path.parent, cell_timeout=timeout)
     seconds = time.perf_counter() - start
+    execution.notebook.metadata["rcx"] = {
+        "chapter": chapter,
+        "title": title_of(notebook),
+        "key": key,
+        "parameters": values,
+        "seconds": round(seconds, 1),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "failed": execution.failure is not None,
+    }
     if execution.retried:
         _log.info(f"chapter {chapter}: run a second time after {execution.retried}")
     if execution.failure is None:
@@ -98,7 +122,21 @@ def run_for_book(text: str) -> NotebookNode:
         line = source_map[execution.failure.cell] + 1 if source_map else None
         _Book.app.statuscode = 1  # before the error, which ends a build under -W
         _log.error(f"chapter {chapter}: {execution.failure}", location=(chapter, line))
-    return execution.notebook
+    return _told(execution.notebook)
+
+
+def _told(notebook: NotebookNode) -> NotebookNode:
+    """Tell the pages that read other chapters of this one; describe its pictures."""
+    write_run(_Book.results, ChapterRun.of(notebook))
+    describe_images(notebook)
+    return notebook
+
+
+def _literal(default: str) -> Any:
+    try:
+        return ast.literal_eval(default)
+    except (ValueError, SyntaxError):  # an expression, shown as it is written
+        return default
 
 
 def _begin(app: Sphinx, config: Config) -> None:
@@ -110,12 +148,18 @@ def _begin(app: Sphinx, config: Config) -> None:
     _Book.app = app
     _Book.package = package_key(Path(rcx.__file__).parent)
     _Book.store = ChapterStore(Path(app.srcdir, config.rcx_chapter_store).resolve())
+    _Book.results = _Book.store.folder.with_name("results")
+    os.environ[FOLDER_VARIABLE] = str(_Book.results)  # for the kernels
 
 
 def _outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
-    """Name the chapters to read again: those that failed, and those whose key has changed."""
+    """Name what to read again: chapters that failed, or whose key has changed; what sums them up.
+
+    A summary is read last, as its name comes last, and knows only then what the others found. The
+    first page shows a part of one.
+    """
     settings = app.config.rcx_parameters
     paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
     chapters = {name: path for name, path in paths.items() if path.suffix == _SUFFIX}
@@ -124,15 +168,20 @@ def _outdated(
         check_settings(declared, settings)
     except ParameterError as error:
         raise ConfigError(str(error)) from error
-    return [
-        name
-        for name, path in chapters.items()
-        if _keys_of(env).get(name) != _key(path, parameters_for(name, declared[name], settings))
-    ]
+    summaries, runs = set(app.config.rcx_summaries), read_runs(_Book.results)
+    again = [app.config.root_doc, *(name for name in chapters if name in summaries)]
+    for name, path in chapters.items():
+        if name not in summaries:
+            key = _key(name, path, parameters_for(name, declared[name], settings))
+            if _keys_of(env).get(name) != key or name not in runs or runs[name].key != key:
+                again.append(name)
+    return again
 
 
-def _key(path: Path, parameters: dict[str, Any]) -> str:
-    return chapter_key(path.read_text(encoding="utf-8"), parameters, _Book.package)
+def _key(name: str, path: Path, parameters: dict[str, Any]) -> str:
+    summaries = _Book.app.config.rcx_summaries
+    read = folder_key(_Book.results, summaries) if name in summaries else ""
+    return chapter_key(path.read_text(encoding="utf-8"), parameters, _Book.package, read)
 
 
 def _keys_of(env: BuildEnvironment) -> dict[str, str]:
@@ -150,3 +199,32 @@ def _drop_repeated_scripts(
         for script in context.get("script_files", [])
     }
     context["script_files"] = list(scripts.values())
+
+
+def _offer_notebook(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Let the theme's download button offer the executed chapter."""
+    if page in _keys_of(app.env):
+        context["ipynb_source"] = f"{page}.ipynb"
+
+
+def _offer_launch(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Add buttons that open the executed chapter elsewhere, where the repository is known."""
+    if page in _keys_of(app.env) and "header_buttons" in context:
+        context["header_buttons"] += launch_buttons(page, app.config.rcx_repository)
+
+
+def _publish(app: Sphinx, error: Exception | None) -> None:
+    """Write the executed chapters where the download buttons point."""
+    if error is not None or app.builder.format != "html":
+        return
+    for chapter, key in _keys_of(app.env).items():
+        if (notebook := _Book.store.load(chapter, key)) is not None:
+            publish(
+                notebook,
+                Path(app.outdir, "_sources", f"{chapter}.ipynb"),
+                app.config.rcx_repository,
+            )

@@ -62,3 +62,9 @@ def declared_parameters(notebook: NotebookNode) -> dict[str, str]:
     """
     inspected = papermill.inspect_notebook(notebook)
     return {name: parameter["default"] for name, parameter in inspected.items()}
+
+
+def title_of(notebook: NotebookNode) -> str:
+    """First heading of a chapter, empty where there is none."""
+    lines = (line for cell in notebook.cells for line in cell.source.splitlines())
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), "")

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rcx.explanation import Explanation
+from rcx.report.descriptions import described
 from rcx.text import shortened
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
@@ -73,6 +74,11 @@ class StyledFigure(Figure):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             super().savefig(fname, **options)
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """Add to what the other methods draw the text that describes it."""
+        told = {"alt": described(self)}
+        return {}, {"image/png": told, "image/svg+xml": told}
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

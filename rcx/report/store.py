@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,7 @@ from nbformat import NotebookNode
 from packaging.requirements import Requirement
 
 _KEPT_PER_CHAPTER = 4
-_RESULT_FILES = {".py", ".safetensors", ".json", ".npz", ".csv", ".parquet"}
+_RESULT_FILES = {".py", ".safetensors", ".json", ".npz", ".csv", ".parquet", ".css", ".js"}
 
 
 class ChapterStore:
@@ -74,7 +75,7 @@ class ChapterStore:
         return self.folder / chapter / f"{key}.ipynb"
 
 
-def chapter_key(text: str, parameters: dict[str, Any], package: str) -> str:
+def chapter_key(text: str, parameters: dict[str, Any], package: str, read: str = "") -> str:
     """Name everything that a chapter's result depends on.
 
     Parameters
@@ -85,6 +86,8 @@ def chapter_key(text: str, parameters: dict[str, Any], package: str) -> str:
         What it is run with.
     package : str
         What :func:`package_key` gave.
+    read : str
+        Names what the chapter reads of other chapters, see :func:`folder_key`.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def chapter_key(text: str, parameters: dict[str, Any], package: str) -> str:
         Equal for two runs only if text, parameters, package, libraries and assets are.
     """
     parts = [text, json.dumps(parameters, sort_keys=True, default=str), package]
-    parts.append(os.environ.get("RCX_ASSETS", ""))
+    parts += [os.environ.get("RCX_ASSETS", ""), read]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 
 
@@ -115,6 +118,41 @@ def package_key(package: Path) -> str:
             digest.update(path.relative_to(package).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def folder_key(folder: Path, without: Iterable[str]) -> str:
+    """Name the state of the results in a folder, but for those of some chapters."""
+    digest, skipped = hashlib.sha256(), set(without)
+    for path in sorted(folder.glob("*.json")):
+        if path.stem not in skipped:
+            digest.update(path.stem.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def machine() -> dict[str, str]:
+    """Describe the machine, and the versions of what rcx requires, for the status page."""
+    import torch  # slow to import, and asked only when a chapter is run
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    here = {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "GPU": device,
+        "Python": platform.python_version(),
+    }
+    return here | dict(
+        line.split(" ", 1) for line in ["rcx " + metadata.version("rcx"), *_versions()]
+    )
+
+
+def _processor() -> str:
+    try:  # platform.processor() is empty or "x86_64" on Linux
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 @cache

@@ -1,19 +1,23 @@
 """Widgets that move in a page without a kernel: sliders that choose one of several views.
 
 They are joined by ``jslink`` alone, which runs in the browser. A Python callback would be dead in
-the built book.
+the built book. A view is one HTML widget with its pictures and numbers: the text that stands for a
+picture, which ipywidgets' own pictures lack, comes with it.
 """
 
-import io
-from collections.abc import Sequence
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
 import numpy.typing as npt
 from ipywidgets import (
+    HTML,
+    Dropdown,
     HBox,
-    Image,
     IntSlider,
-    Label,
+    Layout,
     Play,
     SelectionSlider,
     Stack,
@@ -21,10 +25,49 @@ from ipywidgets import (
     Widget,
     jslink,
 )
-from PIL import Image as PillowImage
+
+from rcx.report.pictures import data_uri
+from rcx.text import shortened
+
+_WIDE = {"description_width": "initial"}
 
 
-def picture(pixels: npt.ArrayLike, width: int = 256) -> Image:
+@dataclass(frozen=True)
+class Frame:
+    """One position of a slider: pictures, and the numbers that move along.
+
+    Attributes
+    ----------
+    label : str
+        What the slider says.
+    pictures : mapping of str to array-like
+        By caption, as for `picture`.
+    numbers : mapping of str to str
+        By name, as they are to be read.
+    lost : bool
+        Whether the label is lost, which colours the numbers.
+    """
+
+    label: str
+    pictures: Mapping[str, npt.ArrayLike]
+    numbers: Mapping[str, str]
+    lost: bool = False
+
+    def view(self, width: int = 256) -> HTML:
+        """Show the pictures side by side, and the numbers below them."""
+        figures = "".join(_figure(pixels, name, width) for name, pixels in self.pictures.items())
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(value)}</td></tr>"
+            for name, value in self.numbers.items()
+        )
+        colour = " rcx-lost" if self.lost else ""
+        return HTML(
+            f"<div class='rcx-pictures'>{figures}</div>"
+            f"<table class='rcx-numbers{colour}'><tbody>{rows}</tbody></table>"
+        )
+
+
+def picture(pixels: npt.ArrayLike, width: int = 256, alt: str = "picture") -> HTML:
     """Make a picture a widget.
 
     Parameters
@@ -33,40 +76,14 @@ def picture(pixels: npt.ArrayLike, width: int = 256) -> Image:
         Values in [0, 1], of shape (H, W), (1, H, W) or (3, H, W); tensors on the CPU too.
     width : int
         Width on the page, in pixels.
+    alt : str
+        What it shows, for those who do not see it.
 
     Returns
     -------
-    Image
-        The picture as PNG.
+    HTML
     """
-    values = np.asarray(pixels, dtype=np.float64)
-    if values.ndim == 3 and values.shape[0] == 1:
-        values = values[0]
-    elif values.ndim == 3 and values.shape[0] == 3:
-        values = values.transpose(1, 2, 0)
-    elif values.ndim != 2:
-        raise ValueError(f"A picture is (H, W), (1, H, W) or (3, H, W), not {values.shape}.")
-    buffer = io.BytesIO()
-    levels = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
-    PillowImage.fromarray(levels).save(buffer, format="png", optimize=True)
-    return Image(value=buffer.getvalue(), format="png", width=width)
-
-
-def captioned(view: Widget, *lines: str) -> VBox:
-    """Put lines of text below a view.
-
-    Parameters
-    ----------
-    view : Widget
-        What is shown.
-    *lines : str
-        The caption.
-
-    Returns
-    -------
-    VBox
-    """
-    return VBox([view, *(Label(value=line) for line in lines)])
+    return HTML(_img(pixels, width, alt))
 
 
 def slider(views: Sequence[Widget], labels: Sequence[object], description: str = "") -> VBox:
@@ -87,8 +104,7 @@ def slider(views: Sequence[Widget], labels: Sequence[object], description: str =
         The slider above the view.
     """
     stack = Stack(children=list(views), selected_index=0)
-    options = [(str(label), number) for number, label in enumerate(labels)]
-    chooser = SelectionSlider(options=options, description=description)
+    chooser = _chooser(labels, description, 0)
     jslink((chooser, "index"), (stack, "selected_index"))
     return VBox([chooser, stack])
 
@@ -114,3 +130,81 @@ def film(frames: Sequence[Widget], milliseconds: int = 200) -> VBox:
     jslink((play, "value"), (position, "value"))
     jslink((position, "value"), (stack, "selected_index"))
     return VBox([HBox([play, position]), stack])
+
+
+def scrubber(
+    rows: Mapping[str, tuple[npt.ArrayLike, Sequence[Frame]]],
+    description: str,
+    *,
+    start: int = 0,
+    caption: str = "",
+    milliseconds: int | None = None,
+    width: int = 256,
+) -> VBox:
+    """Move through frames of an image, or of several images that one slider moves together.
+
+    Parameters
+    ----------
+    rows : mapping of str to (array-like, sequence of Frame)
+        By name: the image, which stays, and its frames. All rows have frames of the same labels.
+    description : str
+        What the slider moves through.
+    start : int
+        Number of the frame that is shown first.
+    caption : str
+        What is seen, and what to look for.
+    milliseconds : int, optional
+        Add a button that plays the frames, and how long each is shown.
+    width : int
+        Of a picture on the page, in pixels.
+
+    Returns
+    -------
+    VBox
+        Controls, the chosen image with the chosen frame, and the caption.
+    """
+    labels = [[frame.label for frame in frames] for _, frames in rows.values()]
+    if not labels or not labels[0] or any(other != labels[0] for other in labels):
+        raise ValueError("a scrubber needs frames, and the same labels for every image")
+    stacks = [
+        Stack(children=[frame.view(width) for frame in frames], selected_index=start)
+        for _, frames in rows.values()
+    ]
+    images = [HTML(_figure(image, name, width)) for name, (image, _) in rows.items()]
+    wrapped = Layout(flex_flow="row wrap")
+    panels = [HBox(pair, layout=wrapped) for pair in zip(images, stacks, strict=True)]
+    chooser = _chooser(labels[0], description, start)
+    for stack in stacks:
+        jslink((chooser, "index"), (stack, "selected_index"))
+    controls: list[Widget] = [chooser]
+    if milliseconds is not None:
+        play = Play(value=start, min=0, max=len(labels[0]) - 1, interval=milliseconds)
+        jslink((play, "value"), (chooser, "index"))
+        controls.insert(0, play)
+    shown: Widget = panels[0]
+    if len(panels) > 1:
+        shown = Stack(children=panels, selected_index=0)
+        names = Dropdown(options=list(rows), index=0, description="image", style=_WIDE)
+        jslink((names, "index"), (shown, "selected_index"))
+        controls.insert(0, names)
+    parts: list[Widget] = [HBox(controls, layout=wrapped), shown]
+    if caption:
+        parts.append(HTML(f"<p class='rcx-caption'>{escape(caption)}</p>"))
+    box = VBox(parts)
+    box.add_class("rcx-scrubber")
+    return box
+
+
+def _chooser(labels: Sequence[object], description: str, start: int) -> SelectionSlider:
+    # equal labels would be one option
+    options = [(str(label), number) for number, label in enumerate(labels)]
+    return SelectionSlider(options=options, index=start, description=description, style=_WIDE)
+
+
+def _figure(pixels: npt.ArrayLike, caption: str, width: int) -> str:
+    name = escape(shortened(caption, 60))
+    return f"<figure>{_img(pixels, width, caption)}<figcaption>{name}</figcaption></figure>"
+
+
+def _img(pixels: npt.ArrayLike, width: int, alt: str) -> str:
+    return f"<img src='{data_uri(pixels)}' width='{width}' alt='{escape(alt, quote=True)}'>"

@@ -1,0 +1,82 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Gallery
+#
+# **What this chapter shows**
+#
+# - every explanation of a small run, to be filtered by method, $\lambda$, label and prediction;
+# - among its images, chosen by a rule, those that the classifier is wrong about.
+
+# %% tags=["parameters"]
+profile: str = "sample"  # which images and classifiers: sample or imagenet
+lambda_ks: list = [5.0, 20.0, 80.0]  # weights of the rate for CartoonX
+pixel_lambda_ks: list = [1.0, 4.0]  # the same for Pixel RDE
+n_images: int = 4  # how many images are shown, whatever the classifier says of them
+n_mistakes: int = 2  # how many more, those that the classifier is wrong about first
+n_drawn: int = 100  # how many images are classified to find these
+seed: int = 0  # seed of scenes and noise
+
+# %% [markdown]
+# ## The images
+#
+# Pictures in a paper are chosen, and so are the misclassified images in Figure 2 of the report
+# {cite:p}`dubbeldam2023reproducibility`. Here a rule chooses, the one of [](01_qualitative): the first
+# `n_images` by number, and after them, of the first `n_drawn`, those `n_mistakes` to whose true class
+# the classifier gives the least probability. With the profile `imagenet` and
+# `n_images=100`, this page shows the whole study. It is built where the photographs are, and they stay
+# there.
+
+# %%
+import torch
+from IPython.display import Markdown
+
+import rcx
+from rcx.profiles import load_profile
+from rcx.report.gallery import Gallery, entries_of
+
+# %%
+drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_mistakes), seed=seed)
+model = drawn.classifier
+with torch.no_grad():
+    of_truth = model.probabilities(drawn.images).gather(1, drawn.labels[:, None]).squeeze(1)
+doubtful = n_images + of_truth[n_images:].argsort(stable=True)[:n_mistakes]
+chosen = torch.cat([torch.arange(n_images), doubtful])
+images, labels = drawn.images[chosen], drawn.labels[chosen]
+names = [drawn.names[number] for number in chosen]
+
+# %%
+cartoons = rcx.CartoonX(model, seed=seed).explain_path(images, lambda_ks)
+pixels = rcx.PixelRDE(model, seed=seed).explain_path(images, pixel_lambda_ks)
+entries = entries_of(model, images, labels, names, [*cartoons, *pixels])
+
+# %% [markdown]
+# ## The explanations
+#
+# Each row begins with the image. Under an explanation stand the probability of the explained class
+# before and after all else was replaced by noise, non-sparsity and distortion. The number links to
+# the panel, which is then shown large: its address can be sent to others.
+
+# %%
+Gallery(entries)
+
+# %% [markdown]
+# ## What was found
+
+# %%
+lost = [entry for entry in entries if not entry.kept]
+wrong = {entry.name for entry in entries if not entry.right}
+Markdown(f"""
+- Of {len(names)} images, {len(wrong)} are misclassified{": " + ", ".join(sorted(wrong)) if wrong else ""}.
+- Of {len(entries)} explanations, {len(lost)} lose the label, {sum(entry.method == "CartoonX" for entry in lost)} of them CartoonX's and {sum(entry.method != "CartoonX" for entry in lost)} Pixel RDE's; the smallest lambda at which one is lost is {min((entry.lambda_k for entry in lost), default=float("nan")):g}.
+""")
