@@ -85,6 +85,39 @@ def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0)
     return Interval(mean, low, high)
 
 
+def share_interval(hits: npt.ArrayLike, *, level: float = LEVEL) -> Interval:
+    """Share of images of which something holds, with Wilson's score interval [1]_.
+
+    Unlike the bootstrap's, it has a width where all images agree: of six images none is not yet
+    never.
+
+    Parameters
+    ----------
+    hits : array-like
+        ``(N,)`` bool, N at least 1.
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    Interval
+        In [0, 1]; ``mean`` is the share itself.
+
+    References
+    ----------
+    .. [1] E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+       J. Amer. Statist. Assoc. 22, 1927.
+    """
+    values = np.asarray(hits)
+    if values.dtype != np.bool_ or values.ndim != 1 or not len(values):
+        raise ValueError("hits must be one truth value for each of 1 or more images")
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level!r}")
+    count = int(values.sum())
+    low, high = stats.binomtest(count, len(values)).proportion_ci(level, method="wilson")
+    return Interval(*np.array([count / len(values), low, high]))
+
+
 class Comparison(NamedTuple):
     """Two methods on the same images.
 
@@ -143,29 +176,39 @@ def compare(
 
 
 def outcome(
-    comparison: Comparison, expected: Expected, *, level: float = LEVEL
+    comparison: Comparison, expected: Expected, *, margin: float = 0, level: float = LEVEL
 ) -> Literal["as expected", "against", "open"]:
     """Say how a comparison bears on the expectation that the first method is lower, or higher.
 
     A difference counts where its interval leaves out 0 and the signed-rank test agrees, at a
     p-value below ``1 - level``; else the question stays open.
+
+    With a ``margin`` the expectation is that the first method is lower, or higher, or worse by less
+    than that. It is met where the interval is all on this side of the margin, and a difference the
+    other way counts against it only where the interval reaches beyond the margin.
     """
     if expected not in get_args(Expected):
         raise ValueError(f"expected must be one of {get_args(Expected)}, got {expected!r}")
+    if not margin >= 0:
+        raise ValueError(f"margin must be at least 0, got {margin!r}")
     _, low, high = comparison.difference
+    if margin and (high < margin if expected == "lower" else low > -margin):
+        return "as expected"
     if comparison.wilcoxon >= 1 - level or low <= 0 <= high:
         return "open"
     return "as expected" if (high < 0) == (expected == "lower") else "against"
 
 
-def verdict(comparisons: Sequence[tuple[Comparison, Expected]], *, level: float = LEVEL) -> Verdict:
+def verdict(
+    comparisons: Sequence[tuple[Comparison, Expected]], *, margin: float = 0, level: float = LEVEL
+) -> Verdict:
     """Judge a claim by the comparisons in which it says which method is lower or higher.
 
     Parameters
     ----------
     comparisons : sequence of (Comparison, {"lower", "higher"})
         Each with what the claim expects of the first method.
-    level : float
+    margin, level : float
         See `outcome`.
 
     Returns
@@ -176,7 +219,10 @@ def verdict(comparisons: Sequence[tuple[Comparison, Expected]], *, level: float 
     """
     if not comparisons:
         raise ValueError("a verdict needs at least one comparison")
-    met = [outcome(one, expected, level=level) == "as expected" for one, expected in comparisons]
+    met = [
+        outcome(one, expected, margin=margin, level=level) == "as expected"
+        for one, expected in comparisons
+    ]
     return "supported" if all(met) else "mixed" if any(met) else "not supported"
 
 

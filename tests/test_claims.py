@@ -1,12 +1,20 @@
 """The claim's comparisons, tables and figure, for curves of a known shape."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from rcx.claims import area_table, comparison_table, curve_comparisons
+from rcx.claims import (
+    MARGIN,
+    area_table,
+    comparison_table,
+    curve_comparisons,
+    network_comparisons,
+)
 from rcx.curves import Curve
 from rcx.report.curve_figures import curve_figure, shown
-from rcx.statistics import UNKNOWN, compare, verdict
+from rcx.statistics import UNKNOWN, compare, outcome, verdict
 
 
 def curves(keep_exponent: float, randomise_exponent: float, images: int = 10) -> dict[str, Curve]:
@@ -52,6 +60,33 @@ def test_comparisons_are_those_of_the_curves_numbers() -> None:
     exact = 0.75 * ((1 - 0.95**8) - (1 - 0.95**2))
     assert drop.difference.mean == pytest.approx(exact, abs=1e-6)
     assert verdict(list(comparisons.values())) == "mixed"
+
+
+def test_networks_are_compared_in_percent_of_what_noise_does_to_them() -> None:
+    halved = {name: replace(one, distortion=one.distortion / 2) for name, one in GOOD.items()}
+    keep, randomise = groups({"ViT": halved, "CNN": GOOD, "worse": BAD})
+    same = network_comparisons(keep, randomise, "ViT", "CNN")
+    assert len(same) == 6
+    for comparison, expected in same.values():
+        assert comparison.difference.mean == pytest.approx(0, abs=1e-4)
+        assert outcome(comparison, expected, margin=MARGIN) == "as expected"
+    assert verdict(list(same.values()), margin=MARGIN) == "supported"
+    worse = network_comparisons(keep, randomise, "worse", "CNN", seed=2)
+    area, _ = worse["area, relevant kept"]
+    assert area.difference.mean == pytest.approx(100 * (1 / 3 - 1 / 9), abs=0.1)
+    rise, expected = worse["rise over the first 1 %"]
+    assert expected == "higher"
+    assert rise.difference.mean == pytest.approx(100 * (0.01**0.5 - 0.01 ** (1 / 8)), abs=0.1)
+    table = comparison_table(worse, margin=MARGIN)
+    assert table.loc["area, relevant kept", "outcome"] == "against"
+
+
+def test_the_networks_figure_has_the_published_curves_of_figure_5() -> None:
+    pair = groups({"CartoonX, CNN": GOOD, "CartoonX, ViT": BAD, "rollout, ViT": GOOD})
+    figure = curve_figure(*pair, published=True, figure_number=5)
+    for axes in figure.axes:
+        assert [line.get_linestyle() for line in axes.lines].count("--") == 3
+        assert "%" in axes.get_ylabel()
 
 
 def test_areas_have_a_column_for_each_group() -> None:

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from rcx.reference import published_curves, published_predictions
-from rcx.statistics import compare, mean_interval, outcome, verdict
+from rcx.statistics import compare, mean_interval, outcome, share_interval, verdict
 
 FINITE = st.floats(-1e3, 1e3).map(lambda number: round(number, 3))
 
@@ -121,3 +121,38 @@ def test_published_numbers_come_with_the_package() -> None:
     assert len(published_curves()) > len(left)
     predictions = published_predictions()
     assert predictions.set_index("image").loc["n01518878_ostrich"].tolist() == [9, 9, 9]
+
+
+def test_wilsons_interval_by_hand_and_of_a_width_where_all_agree() -> None:
+    hits = np.array([True] * 3 + [False] * 7)
+    z = 1.959964
+    centre, half = (0.3 + z**2 / 20) / (1 + z**2 / 10), z * (0.021 + z**2 / 400) ** 0.5
+    half /= 1 + z**2 / 10
+    found = share_interval(hits)
+    assert found.mean == pytest.approx(0.3)
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half), abs=1e-6)
+    never = share_interval(np.zeros(6, dtype=bool))
+    assert never.mean == 0 == never.low
+    assert never.high == pytest.approx(z**2 / (6 + z**2), abs=1e-6)
+    for bad in (np.zeros(0, dtype=bool), np.zeros(3), np.zeros((2, 2), dtype=bool)):
+        with pytest.raises(ValueError, match="truth value"):
+            share_interval(bad)
+    with pytest.raises(ValueError, match="level"):
+        share_interval(hits, level=1)
+
+
+def test_within_a_margin_worse_is_as_good() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=30)
+    worse = compare(base + 1 + 0.1 * rng.normal(size=30), base)  # higher by about one
+    assert outcome(worse, "lower") == "against"
+    assert outcome(worse, "lower", margin=2) == "as expected"
+    assert outcome(worse, "lower", margin=0.5) == "against"
+    assert outcome(worse, "higher", margin=0.5) == "as expected"
+    unclear = compare(base + rng.normal(size=30), base)
+    assert outcome(unclear, "lower") == "open" == outcome(unclear, "higher")
+    assert outcome(unclear, "lower", margin=2) == outcome(unclear, "higher", margin=2)
+    assert verdict([(worse, "lower")]) == "not supported"
+    assert verdict([(worse, "lower")], margin=2) == "supported"
+    with pytest.raises(ValueError, match="margin"):
+        outcome(worse, "lower", margin=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import Literal
 
 import matplotlib
 import pandas as pd
@@ -15,20 +16,36 @@ from rcx.reference import Figure, published_curves
 from rcx.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY, StyledFigure, style
 from rcx.statistics import Interval, mean_interval
 
-_COLOURS = {"CartoonX": BLUE, "Pixel RDE": RED, "random wavelets": SKY, "random pixels": ORANGE}
-_OTHERS = (GREEN, PURPLE, INK)
+_COLOURS = {
+    "CartoonX": BLUE,
+    "Pixel RDE": RED,
+    "random wavelets": SKY,
+    "random pixels": ORANGE,
+    "CartoonX, CNN": BLUE,
+    "CartoonX, ViT": ORANGE,
+    "rollout, ViT": GREEN,
+}
+_OTHERS = (GREEN, PURPLE, INK, "#882255", "#999933")  # wine and olive of Tol's muted colours
 _PUBLISHED = {
     "CartoonX": "cartoonx",
     "Pixel RDE": "pixel-rde",
     "random wavelets": "random-wavelet",
     "random pixels": "random-pixel",
+    "CartoonX, CNN": "cartoonx-cnn",
+    "CartoonX, ViT": "cartoonx-vit",
+    "rollout, ViT": "attention-rollout",
 }
-_FIGURES: dict[str, Figure] = {"keep": "fig3-left", "randomise": "fig3-middle"}
+_FIGURES: dict[int, dict[str, Figure]] = {
+    3: {"keep": "fig3-left", "randomise": "fig3-middle"},
+    5: {"keep": "fig5-left", "randomise": "fig5-right"},
+}
+_NETWORKS = {3: "MobileNetV3-Small", 5: "MobileNetV3-Small, DeiT-Tiny"}
 _TITLES = {"keep": "Relevant kept, rest randomised", "randomise": "Relevant randomised, rest kept"}
 _LABELS = {
     "keep": "most relevant components kept [%]",
     "randomise": "most relevant components randomised [%]",
 }
+_NORMALISED = "distortion [% of fully randomised]"
 _MEASURES = {"l2": "distortion (l2 of probabilities)", "probability": "squared change, probability"}
 
 
@@ -43,7 +60,9 @@ class LineFigure(StyledFigure):
         return buffer.getvalue()
 
 
-def curve_figure(*groups: Mapping[str, Curve], published: bool = False) -> LineFigure:
+def curve_figure(
+    *groups: Mapping[str, Curve], published: bool = False, figure_number: Literal[3, 5] = 3
+) -> LineFigure:
     """Show mean curves over the images, with their bootstrap intervals shaded.
 
     Parameters
@@ -51,8 +70,10 @@ def curve_figure(*groups: Mapping[str, Curve], published: bool = False) -> LineF
     *groups : mapping of str to Curve
         A panel each: curves of one direction and measure, by method.
     published : bool
-        Add the published curves of Figure 3, dashed. They are of other images and of another
-        network, so that shapes can be compared and levels cannot.
+        Add the published curves, dashed. They are of other images and of another network, so that
+        shapes can be compared and levels cannot.
+    figure_number : {3, 5}
+        The report's figure: 3 compares methods, 5 networks, by normalised curves.
 
     Returns
     -------
@@ -64,19 +85,20 @@ def curve_figure(*groups: Mapping[str, Curve], published: bool = False) -> LineF
         figure = LineFigure(figsize=(4.4 * len(groups), 3.5))
         panels = figure.subplots(1, len(groups), squeeze=False)[0]
         for axes, curves in zip(panels, groups, strict=True):
-            _draw(axes, curves, published)
+            _draw(axes, curves, published, figure_number)
         names = dict.fromkeys(name for curves in groups for name in curves)
         handles = [Line2D([], [], color=_colour(name, list(names)), label=name) for name in names]
         if published:
-            label = "published: ImageNet, MobileNetV3-Small (compare shapes, not levels)"
+            networks = _NETWORKS[figure_number]
+            label = f"published: ImageNet, {networks} (compare shapes, not levels)"
             handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1, label=label))
         figure.legend(handles=handles, loc="outside lower center", ncols=3 if published else 4)
     return figure
 
 
-def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool) -> None:
+def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool, number: Literal[3, 5]) -> None:
     first = next(iter(curves.values()))
-    reported = published_curves(_FIGURES[first.direction]).groupby("series")
+    reported = published_curves(_FIGURES[number][first.direction]).groupby("series")
     for name, curve in curves.items():
         colour, percent = _colour(name, list(curves)), curve.percent.numpy()
         axes.plot(percent, curve.distortion.mean(0), color=colour)
@@ -89,7 +111,7 @@ def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool) -> None:
     axes.set(
         title=_TITLES[first.direction],
         xlabel=_LABELS[first.direction],
-        ylabel=_MEASURES.get(first.measure, first.measure),
+        ylabel=_NORMALISED if number == 5 else _MEASURES.get(first.measure, first.measure),
         xlim=(0, 100),
     )
     axes.set_ylim(bottom=0)
