@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rcx.images import load_images, read_images
     from rcx.interfaces import explain_func
     from rcx.solver import SolverSettings
+    from rcx.start_network import StartNetwork
 
 # Imported when first used, so that `rcx --help` need not wait for torch.
 _MODULES = {
@@ -24,6 +25,7 @@ _MODULES = {
     "Explanation": "explanation",
     "PixelRDE": "explainers",
     "SolverSettings": "solver",
+    "StartNetwork": "start_network",
     "explain_func": "interfaces",
     "load_classifier": "classifiers",
     "load_images": "images",
@@ -36,6 +38,7 @@ __all__ = [
     "Explanation",
     "PixelRDE",
     "SolverSettings",
+    "StartNetwork",
     "explain_func",
     "load_classifier",
     "load_images",

@@ -275,7 +275,7 @@ def solve(
             rows = rows[~moments.settled[rows]]
             if not len(rows):
                 break
-    curves = torch.stack(history or [mask.new_empty(4, len(mask), 0)], dim=-1).cpu()
+    curves = torch.stack(history, -1).cpu() if history else torch.empty(4, len(mask), 0)
     names = ("distortion", "nonsparsity", "loss", "residual")
     return Solution(
         mask,

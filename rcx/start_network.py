@@ -22,7 +22,7 @@ from rcx.objective import Objective
 from rcx.representations import Representation
 
 _FORMAT = "rcx start network 1"
-_EXPONENTS = (1.0, 0.5, 0.25, 0.125, 0.0)  # of a mask that gets denser, in the end all ones
+_ODDS = (1.0, 2.0, 5.0, 20.0, 100.0)  # times the predicted ones, until a mask keeps the class
 
 
 class StartSettings(BaseModel):
@@ -197,9 +197,9 @@ class StartNetwork(nn.Module):
     ) -> Tensor:
         """Predict masks that keep the class, rather too dense than wrong.
 
-        A predicted mask that loses the class on fresh noise is raised to a smaller and smaller
-        power, which makes it denser in the same order, until the class is kept; in the end it is
-        all ones.
+        Where a predicted mask loses the class on fresh noise, the odds of every entry are
+        multiplied by more and more, which makes the mask denser in the same order, until the class
+        is kept; in the end it is all ones.
 
         Parameters
         ----------
@@ -222,12 +222,14 @@ class StartNetwork(nn.Module):
         predicted = self(objective, evidence, lambda_k)
         fields = objective.draw(samples, generator)
         mask, rows = predicted.clone(), torch.arange(len(predicted), device=predicted.device)
-        for exponent in _EXPONENTS:
-            mask[rows] = predicted[rows].pow(exponent)
+        for odds in _ODDS:
+            some = odds * predicted[rows]
+            mask[rows] = some / (some + 1 - predicted[rows])
             answer = objective.answer(mask[rows], fields, rows)
             rows = rows[answer.probabilities.argmax(1) != objective.target[rows]]
             if not len(rows):
-                break
+                return mask
+        mask[rows] = 1.0
         return mask
 
     @property

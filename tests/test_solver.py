@@ -386,7 +386,7 @@ def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"steps": 0},
+        {"steps": -1},
         {"steps": 1.5},
         {"samples": 0},
         {"learning_rate": 0},
@@ -413,5 +413,5 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_unknown_presets_are_named_with_the_known_ones() -> None:
     assert SolverSettings.preset("fast") == SolverSettings()
-    with pytest.raises(ValueError, match="unknown solver preset 'slow'; one of fast, published"):
+    with pytest.raises(ValueError, match="unknown solver preset 'slow'; one of fast, short, published"):
         SolverSettings.preset("slow")  # type: ignore[arg-type]

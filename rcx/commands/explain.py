@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rcx.explainers import Explainer
     from rcx.images import Fit
     from rcx.solver import Preset, SolverSettings
+    from rcx.starts import AnyStart
 
 _PHOTOS, _METHOD, _RUNNING = "Photos", "Method", "Running"
 
@@ -111,17 +112,30 @@ def explain(
     preset: Annotated[
         str,
         typer.Option(
-            metavar="fast|published",
-            help="The published solver takes 2000 steps of 64 samples.",
+            metavar="fast|short|published",
+            help="The published solver takes 2000 steps of 64 samples; short is for predicted "
+            "starts.",
             rich_help_panel=_METHOD,
         ),
     ] = "fast",
     steps: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Most steps; else the preset's.", rich_help_panel=_METHOD
+            min=0,
+            metavar="N",
+            help="Most steps; else the preset's. With 0, the start is the explanation.",
+            rich_help_panel=_METHOD,
         ),
     ] = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Where the solver starts: ones, random, uniform, foreground, foreground-uniform, "
+            "predicted (the sample's classifiers), or a network from rcx train-start.",
+            rich_help_panel=_METHOD,
+        ),
+    ] = "ones",
     samples: Annotated[
         int | None,
         typer.Option(
@@ -186,12 +200,14 @@ def explain(
         from rcx.images import read_images
         from rcx.photos import explain_photos, find_photos, writable_folder
         from rcx.report.figures import explanation_figure
+        from rcx.start_network import StartNetwork
 
         fitted = cast("Fit", fit)
         read_images([], size or 256, fit=fitted)  # complains of a bad size or fit
         options: dict[str, Any] = {"solver": _solver(preset, steps, samples), "seed": seed}
         options |= {"keep_label": keep_label, "target_distortion": target_distortion}
         options |= {"device": usable_device(device), "batch_size": batch_size}
+        options |= {"start": _start(start)}
         writable_folder(out)
         files, failures = find_photos(photos)
         if not files:
@@ -208,7 +224,9 @@ def explain(
         if pixel_rde:
             explainers.append(PixelRDE(classifier, pixel_lambda_k, **options))
         for explainer in explainers:
-            explainer.representation((side, side))  # complains of too many levels
+            representation = explainer.representation((side, side))  # complains of too many levels
+            if isinstance(explainer.start, StartNetwork):
+                explainer.start.check(representation)
 
     reporter = Reporter(len(files), failures, classifier.label, quiet=quiet)
     try:
@@ -231,6 +249,17 @@ def explain(
         raise typer.Exit(INTERRUPTED) from None
     reporter.summary(out)
     raise typer.Exit(FAILED if reporter.failures else 0)
+
+
+def _start(start: str) -> AnyStart:
+    """Start of a name, or the network in a file."""
+    from rcx.start_network import StartNetwork
+    from rcx.starts import Start, check_start
+
+    if Path(start).suffix or Path(start).is_file():
+        return StartNetwork.load(Path(start))
+    check_start(start)
+    return cast("Start", start)
 
 
 def _solver(preset: str, steps: int | None, samples: int | None) -> SolverSettings:
