@@ -10,6 +10,7 @@ import typer
 
 from rcx.commands.bench import bench
 from rcx.commands.explain import explain
+from rcx.commands.study import study
 from rcx.commands.train_start import train_start
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(explain)
+app.command()(study)
 app.command()(bench)
 app.command()(train_start)
 

@@ -26,7 +26,9 @@ PERCENT = tuple(range(101))
 COARSE = (*range(7), 8, *range(10, 101, 5))
 """A grid for a quick look, dense where good orders make curves fall."""
 
-_DRAWS: dict[Protocol, int] = {"as_published": 1, "fair": 8}
+DRAWS: dict[Protocol, int] = {"as_published": 1, "fair": 8}
+"""Noise draws of each protocol, if not said otherwise."""
+
 _ENTRIES_AT_ONCE = 2**25  # of the masks that are in memory together
 
 
@@ -181,7 +183,7 @@ def rate_distortion_curve(
     if protocol not in get_args(Protocol):
         raise ValueError(f"unknown protocol {protocol!r}; one of {get_args(Protocol)}")
     grid = _checked_grid(percent)
-    draws = _DRAWS[protocol] if draws is None else draws
+    draws = DRAWS[protocol] if draws is None else draws
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
     place = chosen_device(device)

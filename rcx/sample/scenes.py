@@ -88,17 +88,22 @@ def _draw_scene(
     return image.clamp(0, 1), label, mask
 
 
-def _draw_many(n: int, seed: int, size: int, labels: Sequence[int]) -> Scenes:
+def _draw_many(n: int, seed: int, size: int, labels: Sequence[int], first: int = 0) -> Scenes:
     images = torch.empty(n, 3, size, size)
     targets = torch.empty(n, dtype=torch.int64)
     masks = torch.empty(n, size, size, dtype=torch.bool)
     for index in range(n):
-        images[index], targets[index], masks[index] = _draw_scene(seed, index, size, labels)
+        images[index], targets[index], masks[index] = _draw_scene(seed, first + index, size, labels)
     return Scenes(images, targets, masks)
 
 
 def draw_scenes(
-    n: int, *, seed: int, size: int = SAMPLE_SIZE, classes: Sequence[str] | None = None
+    n: int,
+    *,
+    seed: int,
+    size: int = SAMPLE_SIZE,
+    classes: Sequence[str] | None = None,
+    first: int = 0,
 ) -> Scenes:
     """Draw scenes with one foreground object each.
 
@@ -116,12 +121,19 @@ def draw_scenes(
     classes
         Names of the classes to draw from, among `SAMPLE_CLASSES`; by default all of them.
         The labels count in `SAMPLE_CLASSES` in either case.
+    first
+        Place of the first of the scenes that are drawn, at least 0.
 
     Returns
     -------
         The images, the labels and the masks of the objects.
     """
-    for name, number, least in (("n", n, 1), ("seed", seed, 0), ("size", size, _MIN_SIZE)):
+    for name, number, least in (
+        ("n", n, 1),
+        ("seed", seed, 0),
+        ("size", size, _MIN_SIZE),
+        ("first", first, 0),
+    ):
         if not isinstance(number, int) or isinstance(number, bool):
             raise TypeError(f"{name} must be an int, not {type(number).__name__}")
         if number < least:
@@ -131,7 +143,7 @@ def draw_scenes(
     names = SAMPLE_CLASSES if classes is None else tuple(classes)
     if not names or not set(names) <= set(SAMPLE_CLASSES):
         raise ValueError(f"classes must be a non-empty selection of {SAMPLE_CLASSES}, not {names}")
-    return _draw_many(n, seed, size, [SAMPLE_CLASSES.index(name) for name in names])
+    return _draw_many(n, seed, size, [SAMPLE_CLASSES.index(name) for name in names], first)
 
 
 def draw_backgrounds(n: int, *, seed: int, size: int = SAMPLE_SIZE) -> Tensor:

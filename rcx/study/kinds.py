@@ -1,0 +1,75 @@
+"""Kinds of results, and how each becomes the tensors and notes of a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from rcx.curves import Curve
+from rcx.explanation import Explanation
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How far a found mask moves all probabilities: the distance between softmax vectors.
+
+    Attributes
+    ----------
+    one_draw : Tensor
+        ``(N,)``, with one draw of noise, as the report's sweep over lambda measured it.
+    mean : Tensor
+        ``(N,)``, mean over many draws.
+    error : Tensor
+        ``(N,)``, standard error of that mean.
+    """
+
+    one_draw: Tensor
+    mean: Tensor
+    error: Tensor
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Attention rollout: ``relevance`` ``(N, H, W)`` in [0, 1], see `rcx.rollout.rollout`."""
+
+    relevance: Tensor
+
+
+Result = Explanation | Curve | Evaluation | Rollout
+Parts = tuple[dict[str, Tensor], dict[str, str]]
+_CURVE = ("direction", "protocol", "measure", "draws")
+
+
+class Kind(NamedTuple):
+    """How a kind of result is taken apart and put together."""
+
+    parts: Callable[[Any], Parts]
+    whole: Callable[[Mapping[str, Tensor], Mapping[str, str]], Result]
+
+
+def _curve_parts(curve: Curve) -> Parts:
+    tensors = {name: getattr(curve, name) for name in ("percent", "distortion", "spread")}
+    settings = {name: getattr(curve, name) for name in _CURVE}
+    return tensors, {"format": "rcx curve 1", "settings": json.dumps(settings, sort_keys=True)}
+
+
+def _curve(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> Curve:
+    parts: dict[str, Any] = {**tensors, **json.loads(notes["settings"])}
+    return Curve(**parts)
+
+
+def _plain(kind: type[Evaluation] | type[Rollout]) -> Kind:
+    note = {"format": f"rcx {kind.__name__.lower()} 1"}
+    return Kind(lambda result: (dict(vars(result)), note), lambda tensors, notes: kind(**tensors))
+
+
+KINDS: dict[str, Kind] = {
+    "explanation": Kind(Explanation.parts, Explanation.from_parts),
+    "curve": Kind(_curve_parts, _curve),
+    "evaluation": _plain(Evaluation),
+    "rollout": _plain(Rollout),
+}

@@ -1,0 +1,48 @@
+"""Where a study's numbers come from: settings, versions, weights, the machine in words."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rcx.explanation import versions
+from rcx.study.keys import RESULTS
+from rcx.study.runner import Study, ready
+
+
+def machine() -> str:
+    """The machine in words: processor, cores, threads, graphics cards, system."""
+    parts = [f"{_processor()}, {os.cpu_count()} cores", f"{torch.get_num_threads()} threads"]
+    parts += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return ", ".join([*parts, f"{platform.system()} {platform.machine()}"])
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or "unknown processor")
+
+
+def provenance(study: Study, counts: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
+    """Everything that tables do not say, as JSON values."""
+    setups = [ready(one, study.device, study.batch_size) for one in study.variants]
+    weights = {setup.classifier.name: setup.classifier.weights_hash for setup in setups}
+    return {
+        "settings": study.settings.model_dump(mode="json"),
+        "result_format": RESULTS,
+        "versions": versions(),
+        "weights_sha256": weights,
+        "machine": machine(),
+        "device": str(setups[0].device),
+        "counts": counts,
+        "seconds_of_results": round(sum(seconds.values()), 1),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
