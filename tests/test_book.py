@@ -1,23 +1,19 @@
 """The engine of the book, on a small book of its own and with nothing replaced."""
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
+from books import BIN, build, page, write_book
 
 from rcx.report.chapters import declared_parameters, notebook_of
 from rcx.report.execution import run_chapter
 from rcx.report.parameters import ParameterError, check_settings, parameters_for, settings_from
 from rcx.report.store import ChapterStore, chapter_key, package_key
 
-ROOT = Path(__file__).parents[1]
-BIN = Path(sys.executable).parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 GOOD = """# %% [markdown]
@@ -48,40 +44,6 @@ raise RuntimeError("this cell fails")
 """
 
 
-def build(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Type ``jupyter-book build book/`` in a folder."""
-    clean = {k: v for k, v in os.environ.items() if k not in ("PROFILE", "RCX_PARAMETERS")}
-    return subprocess.run(
-        [str(BIN / "jupyter-book"), "build", *arguments, "book/"],
-        cwd=root,
-        env={**clean, "NO_COLOR": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def write_book(root: Path, **chapters: str) -> Path:
-    """Write a book with the real configuration and other chapters."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())
-    config["logo"] = config["html"]["favicon"] = str(ROOT / "book" / "logo.svg")
-    del config["bibtex_bibfiles"]
-    sphinx = {k: v for k, v in config["sphinx"]["config"].items() if not k.startswith("bibtex")}
-    config["sphinx"]["config"] = sphinx
-    sphinx["html_static_path"] = [str(ROOT / "book" / p) for p in sphinx["html_static_path"]]
-    folder = root / "book"
-    folder.mkdir()
-    (folder / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False))
-    toc = {"format": "jb-book", "root": "index", "chapters": [{"file": name} for name in chapters]}
-    (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
-    (folder / "index.md").write_text("# A small book\n")
-    for name, text in chapters.items():
-        (folder / f"{name}.py").write_text(text)
-    return root
-
-
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build a book with one chapter."""
@@ -90,10 +52,6 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 0, result.stdout
     assert "chapter good: ran in" in result.stdout
     return root
-
-
-def page(root: Path, name: str) -> str:
-    return (root / "book" / "_build" / "html" / f"{name}.html").read_text()
 
 
 def test_a_chapter_is_run_when_the_book_is_built(book: Path) -> None:

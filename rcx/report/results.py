@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 
 Outcome = Literal["supported", "not supported", "mixed", "open"]
 
-MIME = "application/vnd.rcx.result+json"
+_KEY = "rcx_result"  # in an output's metadata
 FOLDER_VARIABLE = "RCX_RESULTS"
 """Environment variable that names the folder of results while a book is built."""
 
@@ -45,13 +45,13 @@ class Result:
     claimed: str = ""
     reported: str = ""
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
         judged = f"**{self.outcome}**. " if self.outcome else ""
         lines = [f"*Claimed*: {self.claimed}"] if self.claimed else []
         lines += [f"*Reported*: {self.reported}"] if self.reported else []
         lines += [f"*Measured here*: {judged}{self.measured}"]
         text = "\n\n".join(lines)
-        return {MIME: asdict(self), "text/markdown": text, "text/plain": text}
+        return {"text/markdown": text, "text/plain": text}, {_KEY: asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def recorded(notebook: NotebookNode) -> dict[str, Result]:
     found: dict[str, Result] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            if content := output.get("data", {}).get(MIME):
+            if content := output.get("metadata", {}).get(_KEY):
                 result = Result(**content)
                 if result.name in found:
                     raise ValueError(f"two results have the name {result.name!r}")
@@ -115,7 +115,9 @@ def write_run(folder: Path, run: ChapterRun) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run.chapter}.json"
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(asdict(run), default=str, indent=1), encoding="utf-8")
+    # sorted, as in a notebook file: the same bytes for a run and for what the store kept of it
+    text = json.dumps(asdict(run), default=str, indent=1, sort_keys=True)
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 

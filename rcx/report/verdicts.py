@@ -35,7 +35,7 @@ def verdict_table(runs: Mapping[str, ChapterRun]) -> HTML:
         outcome = _badge(result.outcome) if result else "not run"
         measured = escape(result.measured) if result else ""
         rows += (
-            f"<tr><th scope='row'>{claim.number}</th><td>{_link(claim)}</td>"
+            f"<tr><th scope='row'>{claim.number}</th><td>{_link(runs, claim)}</td>"
             f"<td>{outcome}</td><td>{measured}</td></tr>"
         )
     head = "<tr><th>Claim</th><th></th><th>Verdict</th><th>Measured</th></tr>"
@@ -62,7 +62,7 @@ def verdict_cards(runs: Mapping[str, ChapterRun]) -> HTML:
         badge = _badge(result.outcome) if result else ""
         cards += (
             f"<section class='rcx-verdict' id='{claim.name}'><p><b>({claim.number}) "
-            f"{_link(claim)}</b> {badge}</p><dl>{lines}</dl></section>"
+            f"{_link(runs, claim)}</b> {badge}</p><dl>{lines}</dl></section>"
         )
     return HTML(cards)
 
@@ -104,5 +104,6 @@ def _badge(outcome: str | None) -> str:
     return f"<span class='rcx-badge rcx-{kind}'>{escape(outcome or 'open')}</span>"
 
 
-def _link(claim: _Claim) -> str:
-    return f"<a href='{claim.chapter}.html'>{escape(claim.title)}</a>"
+def _link(runs: Mapping[str, ChapterRun], claim: _Claim) -> str:
+    title = escape(claim.title)
+    return f"<a href='{claim.chapter}.html'>{title}</a>" if claim.chapter in runs else title
