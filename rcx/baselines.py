@@ -111,7 +111,9 @@ def attribution(
         with torch.no_grad():
             logits = torch.cat([checked_logits(model, some) for some in images.split(_AT_ONCE)])
         targets = checked_targets(target, logits).tolist()
-        _check_applies(name, model)
+        hindrance = _hindrance(name, model)
+        if hindrance is not None:
+            raise ClassifierError(f"{name} does not apply to {model.name}: {hindrance}")
         maps = []
         for row, number in enumerate(image_seeds(seed, len(images))):
             devices = [place] if place.type == "cuda" else []
@@ -122,6 +124,31 @@ def attribution(
                 image = images[row : row + 1].clone().requires_grad_()
                 maps.append(_METHODS[name](model, image, targets[row]))
     return torch.cat(maps).detach().float().cpu()
+
+
+def attributions(
+    classifier: Classifier | nn.Module | str,
+    images: Tensor,
+    target: int | Sequence[int] | Tensor | None = None,
+    *,
+    seed: Seed = 0,
+    device: str | torch.device = "auto",
+) -> dict[str, Tensor]:
+    """Relevance of each pixel by every baseline that applies to the network.
+
+    Parameters are those of `attribution`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Maps as of `attribution`, by name.
+    """
+    model = load_classifier(classifier)
+    return {
+        name: attribution(name, model, images, target, seed=seed, device=device)
+        for name in get_args(Baseline)
+        if _hindrance(name, model) is None
+    }
 
 
 def _integrated_gradients(model: Classifier, image: Tensor, target: int) -> Tensor:
@@ -193,20 +220,16 @@ def _magnitude(gradients: Tensor) -> Tensor:
     return gradients.abs().sum(1)
 
 
-def _check_applies(name: Baseline, model: Classifier) -> None:
-    if name == "GradCAM":
-        for module in model.modules():
-            if "attention" in type(module).__name__.lower():
-                raise ClassifierError(
-                    f"GradCAM does not apply to {model.name}: its answer is made by attention "
-                    "between tokens, not from a last convolutional feature map; see rcx.rollout "
-                    "for the attention itself"
-                )
-    if name == "guided backprop" and not any(isinstance(m, nn.ReLU) for m in model.modules()):
-        raise ClassifierError(
-            f"guided backprop does not apply to {model.name}: it changes how gradients pass "
-            "nn.ReLU modules, and there is none"
+def _hindrance(name: Baseline, model: Classifier) -> str | None:
+    """Why a method does not apply to a network, if it does not."""
+    if name == "GradCAM" and any("attention" in type(m).__name__.lower() for m in model.modules()):
+        return (
+            "its answer is made by attention between tokens, not from a last convolutional feature "
+            "map; see rcx.rollout for the attention itself"
         )
+    if name == "guided backprop" and not any(isinstance(m, nn.ReLU) for m in model.modules()):
+        return "it changes how gradients pass nn.ReLU modules, and there is none"
+    return None
 
 
 def _last_feature_map(model: Classifier, image: Tensor) -> nn.Module:

@@ -11,7 +11,7 @@ from helpers import Linear, seeded, smooth_images, tiny_cnn
 from torch import nn
 
 import rcx
-from rcx.baselines import Baseline, attribution
+from rcx.baselines import Baseline, attribution, attributions
 from rcx.classifiers import ClassifierError
 from rcx.curves import rate_distortion_curves
 from rcx.localisation import energy_inside
@@ -170,6 +170,7 @@ def test_convolutional_families() -> None:
     assert attribution("guided backprop", resnet, images).any()
     with pytest.raises(ClassifierError, match="ConvNeXt: it changes how gradients pass"):
         attribution("guided backprop", convnext, images)
+    assert "guided backprop" not in attributions(convnext, images)
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
@@ -188,6 +189,13 @@ def test_baselines_go_through_the_same_curves() -> None:
     found = rate_distortion_curves(relu_cnn(), IMAGES, rankings, percent=(0, 50, 100), draws=2)
     for curve in found.values():
         assert float(curve.at(100).max()) == pytest.approx(0, abs=1e-6)
+
+
+def test_all_that_apply() -> None:
+    found = attributions(relu_cnn(), IMAGES, [0, 3], seed=1)
+    assert tuple(found) == NAMES
+    for name in NAMES:
+        assert torch.equal(found[name], attribution(name, relu_cnn(), IMAGES, [0, 3], seed=1))
 
 
 def test_what_does_not_fit_is_refused() -> None:
