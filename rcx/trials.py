@@ -1,12 +1,9 @@
-"""Runs of the solver from different starts, as tables, and what they say.
-
-``python -m rcx.trials`` makes the tables of the sample that lie in ``rcx/reference``.
-"""
+"""Runs of the solver from different starts, as tables, and what they say."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -56,6 +53,8 @@ def run_trials(
     starts: Mapping[str, AnyStart],
     schedules: Mapping[str, SolverSettings],
     seeds: Sequence[int] = (0,),
+    *,
+    done: Container[tuple[str, str, int, int]] = (),
 ) -> Iterator[Trials]:
     """Explain images from every start, under every schedule, with every seed.
 
@@ -69,6 +68,8 @@ def run_trials(
         By name.
     seeds : sequence of int
         Of the noise; a seed's noise is the same for every start.
+    done : container of tuples
+        Runs, by `KEY`, that are not needed again.
 
     Yields
     ------
@@ -78,6 +79,8 @@ def run_trials(
     for image, seed, (schedule, solver), (name, start) in product(
         range(len(images)), seeds, schedules.items(), starts.items()
     ):
+        if (schedule, name, image, seed) in done:
+            continue
         explainer = make(start, solver, seed)
         begin = time.perf_counter()
         explanation = explainer.explain(images[image : image + 1])
@@ -201,7 +204,7 @@ def _mean(values: pd.Series, seed: int) -> Interval:
 
 
 def curve_intervals(
-    trials: Trials, schedule: str, steps: Sequence[int], *, seed: int = 0
+    trials: Trials, schedule: str, steps: npt.ArrayLike, *, seed: int = 0
 ) -> dict[str, Interval]:
     """Mean loss over images at some steps, with intervals, for each start.
 
@@ -212,7 +215,10 @@ def curve_intervals(
     for start, some in curves.groupby("start", sort=False):
         rows: list[npt.NDArray[np.float64]] = []
         for _, runs in some.groupby("image"):
-            each = [np.interp(steps, run["step"], run["loss"]) for _, run in runs.groupby("seed")]
+            each = [
+                np.interp(np.asarray(steps), run["step"].to_numpy(), run["loss"].to_numpy())
+                for _, run in runs.groupby("seed")
+            ]
             rows.append(np.mean(each, axis=0))
         found[str(start)] = mean_interval(np.stack(rows), seed=seed)
     return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 
@@ -11,6 +12,13 @@ Figure = Literal["fig3-left", "fig3-middle", "fig3-right", "fig5-left", "fig5-ri
 
 SOURCE = "[Re] On the Reproducibility of CartoonX, ReScience C, 2023"
 """Where the numbers come from; their reading error is 0.005 in distortion and 0.5 in percent."""
+
+
+GPU_HOURS = 38.4
+"""What all of the published study took, on an NVIDIA Titan RTX, as it reports."""
+
+GPU_SECONDS = 96.0
+"""What one published CartoonX took there, as it reports."""
 
 
 def published_curves(figure: Figure | None = None) -> pd.DataFrame:
@@ -65,3 +73,26 @@ def solver_trials() -> pd.DataFrame:
         where a schedule was not run. torch 2.15 on a CPU, MobileNetV3-Small of timm, lambda 20.
     """
     return _read("solver_trials.csv").set_index("schedule")
+
+
+class StartTrials(NamedTuple):
+    """Runs of the sample's scenes from every start, at length.
+
+    Attributes
+    ----------
+    runs, curves : DataFrame
+        As in `rcx.trials.Trials`.
+    provenance : dict
+        Settings, seed, machine and versions.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    provenance: dict[str, Any]
+
+
+def start_trials() -> StartTrials:
+    """Load what ``python -m rcx.reference.make_start_trials`` measured."""
+    text = files(__name__).joinpath("start_trials.json").read_text(encoding="utf-8")
+    runs, curves = _read("start_trials_runs.csv"), _read("start_trials_curves.csv")
+    return StartTrials(runs, curves, json.loads(text))

@@ -1,0 +1,101 @@
+"""Run the sample's starts at length: ``python -m rcx.reference.make_start_trials``.
+
+This takes hours on a core; runs are added to the tables one by one, and those that are there are
+not run again. Delete the tables to measure anew, such as after a change of the solver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+import torch
+
+from rcx.explainer import Explainer
+from rcx.explainers import CartoonX
+from rcx.explanation import versions
+from rcx.profiles import load_profile
+from rcx.solver import SolverSettings
+from rcx.starts import AnyStart, Start
+from rcx.trials import KEY, run_trials
+
+HEURISTICS = ("ones", "random", "uniform", "foreground", "foreground-uniform")
+PLAN: dict[str, tuple[int, tuple[str, ...]]] = {
+    "default": (24, (*HEURISTICS, "predicted")),
+    "short": (24, ("ones", "predicted")),
+    "none": (24, ("predicted",)),
+    "published": (6, (*HEURISTICS, "predicted")),
+}
+"""For each schedule, how many scenes, and from which starts."""
+
+SCHEDULES = {
+    "default": SolverSettings(),
+    "short": SolverSettings.preset("short"),
+    "none": SolverSettings(steps=0),
+    # with 64 samples a step, as published, a run takes a quarter of an hour on a core
+    "published": SolverSettings.preset("published").model_copy(
+        update={"samples": 2, "antithetic": True}
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is missing and write tables and provenance; see ``--help`` for the options."""
+    parser = argparse.ArgumentParser(prog="python -m rcx.reference.make_start_trials")
+    parser.add_argument("--schedule", choices=PLAN, nargs="*", default=list(PLAN))
+    parser.add_argument("--start", nargs="*", help="only these")
+    parser.add_argument("--images", type=int, help="only so many")
+    parser.add_argument("--seed", type=int, default=0, help="of scenes and noise")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder")
+    options = parser.parse_args(arguments)
+    paths = [options.out / f"start_trials_{name}.csv" for name in ("runs", "curves")]
+    data = load_profile("sample", n_images=max(n for n, _ in PLAN.values()), seed=options.seed)
+
+    def make(start: AnyStart, solver: SolverSettings, seed: int) -> Explainer:
+        return CartoonX(data.classifier, start=start, solver=solver, seed=seed, device="cpu")
+
+    for schedule in options.schedule:
+        planned, starts = PLAN[schedule]
+        count = min(planned, options.images or planned)
+        wanted: dict[str, AnyStart] = {
+            name: cast("Start", name)
+            for name in starts
+            if not options.start or name in options.start
+        }
+        known = pd.read_csv(paths[0])[KEY] if paths[0].exists() else pd.DataFrame(columns=KEY)
+        for trial in run_trials(
+            make,
+            data.images[:count],
+            wanted,
+            {schedule: SCHEDULES[schedule]},
+            [options.seed],
+            done=set(known.itertuples(index=False, name=None)),
+        ):
+            for table, path in zip(trial, paths, strict=True):
+                rounded = table.round({"loss": 5, "distortion": 5, "nonsparsity": 6, "seconds": 2})
+                rounded.to_csv(path, mode="a", header=not path.exists(), index=False)
+            print(trial.runs.to_string(header=False, index=False), flush=True)
+    provenance = {
+        "classifier": data.classifier.name,
+        "weights_hash": data.classifier.weights_hash,
+        "method": CartoonX.method,
+        "lambda_k": CartoonX.default_lambda_k,
+        "schedules": {name: solver.model_dump() for name, solver in SCHEDULES.items()},
+        "seed": options.seed,
+        "network": CartoonX(data.classifier, start="predicted").start.fingerprint,  # type: ignore[union-attr]
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, which other work shared; "
+        f"{torch.get_num_threads()} thread",
+        "versions": versions(),
+    }
+    text = json.dumps(provenance, indent=2, sort_keys=True)
+    (options.out / "start_trials.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Loss curves from different starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rcx.report.figures import FAINT, STYLE, StyledFigure, style
+from rcx.trials import Trials, curve_intervals, final_losses
+
+
+def starts_figure(
+    trials: Trials,
+    schedules: Mapping[str, str],
+    *,
+    goal: tuple[str, str] | None = None,
+    seed: int = 0,
+) -> StyledFigure:
+    """Show how the loss falls from each start: the mean over images and its interval.
+
+    Parameters
+    ----------
+    trials : Trials
+    schedules : mapping of str to str
+        Which schedules, a panel each, and the panel's title.
+    goal : (str, str), optional
+        Schedule and start whose mean final loss is drawn as a dotted line.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(dict.fromkeys(trials.curves["start"]))
+    colours = dict(zip(names, STYLE["axes.prop_cycle"].by_key()["color"], strict=False))
+    with style():
+        figure = StyledFigure(figsize=(4.7 * len(schedules), 3.6))
+        panels = figure.subplots(1, len(schedules), squeeze=False, sharey=True)[0]
+        for axes, (schedule, title) in zip(panels, schedules.items(), strict=True):
+            last = trials.curves.loc[trials.curves["schedule"] == schedule, "step"].max()
+            steps = np.linspace(last / 40, last, 40)
+            for start, interval in curve_intervals(trials, schedule, steps, seed=seed).items():
+                axes.plot(steps, interval.mean, color=colours[start], label=start)
+                axes.fill_between(
+                    steps, interval.low, interval.high, color=colours[start], alpha=0.15, lw=0
+                )
+            if goal is not None:
+                loss = final_losses(trials.runs, *goal).mean()
+                axes.axhline(loss, color=FAINT, linestyle=":", linewidth=1)
+            axes.set(title=title, xlabel="step", yscale="log")
+            axes.margins(x=0.01)
+        panels[0].set_ylabel("loss")
+        panels[-1].legend()
+    return figure
