@@ -10,6 +10,7 @@ import typer
 
 from rcx.commands.bench import bench
 from rcx.commands.explain import explain
+from rcx.commands.store import store
 from rcx.commands.study import study
 from rcx.commands.train_start import train_start
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(explain)
 app.command()(study)
+app.add_typer(store, name="store")
 app.command()(bench)
 app.command()(train_start)
 

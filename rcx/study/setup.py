@@ -17,7 +17,6 @@ from rcx.explainer import Explainer
 from rcx.explainers import CartoonX, PixelRDE
 from rcx.representations import Pixels, Representation
 from rcx.rollout import rollout
-from rcx.sample import SAMPLE_SIZE
 from rcx.study.keys import (
     Document,
     Key,
@@ -206,16 +205,10 @@ def variants(settings: StudySettings) -> list[Variant]:
         filled = run.model_copy(update={"methods": methods})
         for seed in run.seeds or (settings.seed,):
             for normalize in run.normalize:
-                size = run.size or settings.size or _size(settings, run.classifier, normalize)
-                image_size(_classifier(run.classifier, normalize), size)  # complains of a bad one
+                # complains of a size that the classifier cannot take
+                size = image_size(_classifier(run.classifier, normalize), run.size or settings.size)
                 found.append(Variant(number, filled, normalize, size, seed, settings.seed))
     return found
-
-
-def _size(settings: StudySettings, classifier: str, normalize: bool) -> int:
-    if settings.profile == "sample":
-        return SAMPLE_SIZE
-    return image_size(_classifier(classifier, normalize))
 
 
 @lru_cache(maxsize=4)

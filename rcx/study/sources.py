@@ -26,7 +26,7 @@ class Source:
     Attributes
     ----------
     name : str
-        What tables call it: what a scene shows, or a file's name.
+        What tables call it: as in `rcx.profiles.Profile`, or a file's name.
     label : int or None
         The true class, where it is known.
     path : Path or None
@@ -106,7 +106,7 @@ def find_sources(settings: StudySettings) -> tuple[list[Source], list[Failure]]:
         files = study_images()
         order = torch.randperm(len(files), generator=torch.Generator().manual_seed(settings.seed))
         chosen = [files[place] for place in order]
-        sources = [Source(path.name, label, path) for path, label in chosen]
+        sources = [Source(path.stem, label, path) for path, label in chosen]
     else:
         paths, unread = find_images(settings.images or ())
         paths = list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
