@@ -129,7 +129,7 @@ def parsed(path: Path) -> _Links:
 
 def broken_links(root: Path) -> list[str]:
     """List links between files of a built book that lead nowhere."""
-    pages = {path: parsed(path) for path in root.rglob("*.html")}
+    pages = {path: parsed(path) for path in root.glob("*.html")}
     broken = []
     for path, content in pages.items():
         for link in content.links:
