@@ -21,7 +21,7 @@ def foreground(images: Tensor, generator: torch.Generator) -> Tensor:
 
     GrabCut learns the colours of the background from what lies outside of a rectangle. Here that is
     a frame of one pixel. The published code names the rectangle's sides in the wrong order, so that
-    a tall photo gets a band of background below or none, and a wide one loses its right side.
+    the right side of a wide photo, and the lower end of a tall one, are background for certain.
 
     Parameters
     ----------

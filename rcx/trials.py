@@ -48,7 +48,7 @@ class Trials(NamedTuple):
 
 
 def run_trials(
-    make: Callable[[AnyStart, SolverSettings, int], Explainer],
+    make: Callable[..., Explainer],
     images: Tensor,
     starts: Mapping[str, AnyStart],
     schedules: Mapping[str, SolverSettings],
@@ -61,7 +61,7 @@ def run_trials(
     Parameters
     ----------
     make : callable
-        Makes the explainer for a start, solver settings and a seed.
+        Makes an explainer from ``start``, ``solver`` and ``seed``.
     images : Tensor
         ``(N, C, H, W)`` in [0, 1].
     starts, schedules : mappings
@@ -81,7 +81,7 @@ def run_trials(
     ):
         if (schedule, name, image, seed) in done:
             continue
-        explainer = make(start, solver, seed)
+        explainer = make(start=start, solver=solver, seed=seed)
         begin = time.perf_counter()
         explanation = explainer.explain(images[image : image + 1])
         seconds = time.perf_counter() - begin

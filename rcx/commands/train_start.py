@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,24 +139,19 @@ def _judged(explainer: Explainer, network: StartNetwork, images: Tensor) -> pd.D
     from rcx.solver import SolverSettings
     from rcx.trials import Trials, run_trials, starts_table
 
-    short = SolverSettings.preset("short")
+    make = partial(type(explainer), explainer.classifier, device=explainer.device)
+    default, short = SolverSettings(), SolverSettings.preset("short")
 
-    def run(start: AnyStart, name: str, schedule: str, solver: SolverSettings) -> Trials:
-        def make(start: AnyStart, solver: SolverSettings, seed: int) -> Explainer:
-            return type(explainer)(
-                explainer.classifier, start=start, solver=solver, seed=seed, device=explainer.device
-            )
-
+    def run(schedule: str, solver: SolverSettings, start: AnyStart, name: str) -> Trials:
         return Trials.cat(list(run_trials(make, images, {name: start}, {schedule: solver})))
 
     return starts_table(
         Trials.cat(
             [
-                run("ones", "ones", "default", SolverSettings()),
-                run(network, "predicted", "short", short),
-                run("ones", "ones", "short", short),
-                run(network, "predicted", "none", SolverSettings(steps=0)),
+                run("default", default, "ones", "ones"),
+                run("short", short, "ones", "ones"),
+                run("short", short, network, "predicted"),
+                run("none", SolverSettings(steps=0), network, "predicted"),
             ]
-        ),
-        reference=("default", "ones"),
+        )
     )

@@ -11,13 +11,13 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import pandas as pd
 import torch
 
-from rcx.explainer import Explainer
 from rcx.explainers import CartoonX
 from rcx.explanation import versions
 from rcx.profiles import load_profile
@@ -57,9 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     paths = [options.out / f"start_trials_{name}.csv" for name in ("runs", "curves")]
     data = load_profile("sample", n_images=max(n for n, _ in PLAN.values()), seed=options.seed)
 
-    def make(start: AnyStart, solver: SolverSettings, seed: int) -> Explainer:
-        return CartoonX(data.classifier, start=start, solver=solver, seed=seed, device="cpu")
-
+    make = partial(CartoonX, data.classifier, device="cpu")
     for schedule in options.schedule:
         planned, starts = PLAN[schedule]
         count = min(planned, options.images or planned)
