@@ -34,7 +34,7 @@ Baseline = Literal["integrated gradients", "SmoothGrad", "GradCAM", "guided back
 _AT_ONCE = 16  # images in one pass through the network
 _PATH_STEPS = 32  # of the integral; 20 to 300 in the publication
 _NOISE_SAMPLES, _NOISE = 32, 0.15  # the publication finds 10 to 20 % of the range good
-_SEGMENTS, _COALITIONS = 50, 512  # ten coalitions for each unknown of the regression
+_SEGMENTS, _COALITIONS = 50, 256  # five coalitions for each unknown of the regression
 
 
 def attribution(
@@ -187,20 +187,43 @@ def _guided_backprop(model: Classifier, image: Tensor, target: int) -> Tensor:
 
 
 def _kernel_shap(model: Classifier, image: Tensor, target: int) -> Tensor:
-    pixels = image[0].detach().permute(1, 2, 0).cpu().double().numpy()
-    colours = pixels.shape[-1] == 3
-    segments = slic(pixels, _SEGMENTS, start_label=0, channel_axis=-1, convert2lab=colours)
+    segments = _superpixels(image[0].detach().cpu())
     with torch.no_grad():
         found = KernelShap(model).attribute(
             image,
             baselines=_mean_colour(image),
             target=target,
-            feature_mask=torch.from_numpy(segments).to(image.device)[None, None],
+            feature_mask=segments.to(image.device)[None, None],
             n_samples=_COALITIONS,
             perturbations_per_eval=_AT_ONCE,
         )
     # every pixel and colour of a superpixel has the superpixel's value
     return found[:, 0].clamp_min(0)
+
+
+def _superpixels(image: Tensor) -> Tensor:
+    """Number of each pixel's superpixel, ``(H, W)`` int64, from 0; about `_SEGMENTS` of them.
+
+    Where the image has no edges, or so many that what is found falls apart, they become squares.
+    """
+    pixels = image.permute(1, 2, 0).double().numpy()
+    colours = pixels.shape[-1] == 3
+    for compactness in (10, 1e3):  # the weight of places against colours
+        found = slic(
+            pixels,
+            _SEGMENTS,
+            compactness=compactness,
+            start_label=0,
+            channel_axis=-1,
+            convert2lab=colours,
+        )
+        if found.max() >= _SEGMENTS // 2:
+            return torch.from_numpy(found)
+    height, width = image.shape[1:]
+    side = round(_SEGMENTS**0.5)
+    rows = torch.arange(height) * min(side, height) // height
+    columns = torch.arange(width) * min(side, width) // width
+    return rows[:, None] * min(side, width) + columns
 
 
 _METHODS: dict[Baseline, Callable[[Classifier, Tensor, int], Tensor]] = {

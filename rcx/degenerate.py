@@ -12,9 +12,9 @@ from torch import Tensor
 from rcx.explanation import Explanation
 from rcx.statistics import mean_interval, share_interval
 
-BLACK = 0.1
-"""A picture without a pixel brighter than this share of white is all black: it reflects about a
-hundredth of the light of white on a screen, and the eye takes it for black."""
+BLACK = 0.15
+"""A picture without a pixel brighter than this grey value, of white's 1, is all black: on a screen,
+it has a fiftieth of the light of white, and the eye takes it for black."""
 
 DENSE = 0.1
 """An explanation that keeps more than this share of the coefficients is dense: photographs

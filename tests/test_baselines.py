@@ -134,6 +134,24 @@ def test_shapley_values_of_an_additive_model_are_its_terms() -> None:
         assert float(terms[found == value].sum()) == pytest.approx(float(value), rel=0.02, abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["noise", "uniform", "small", "grey"])
+def test_superpixels_are_many_whatever_the_image(kind: str) -> None:
+    images = {
+        "noise": torch.rand(1, 3, 64, 64, generator=seeded(0)),
+        "uniform": torch.full((1, 3, 64, 64), 0.5),
+        "small": smooth_images(1, (4, 5)),
+        "grey": smooth_images(1, channels=1),
+    }[kind]
+    model = Linear(images[0].numel(), classes=2)
+    found = attribution("KernelSHAP", model, images, 0)
+    assert found.shape == (1, *images.shape[-2:])
+    values = len(found.unique())
+    if kind == "uniform":  # nothing changes where the mean colour is what was there
+        assert found.abs().max() < 1e-4
+    else:
+        assert values >= 4
+
+
 def test_guided_backprop_lets_no_negative_gradient_through_a_relu() -> None:
     model = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(12, 2, bias=False)).eval()
     images = torch.rand(1, 3, 2, 2, generator=seeded(0))

@@ -154,5 +154,7 @@ def test_within_a_margin_worse_is_as_good() -> None:
     assert outcome(unclear, "lower", margin=2) == outcome(unclear, "higher", margin=2)
     assert verdict([(worse, "lower")]) == "not supported"
     assert verdict([(worse, "lower")], margin=2) == "supported"
+    few = compare(base[:5] + 0.1 * rng.normal(size=5), base[:5])
+    assert outcome(few, "lower", margin=2) == "open"
     with pytest.raises(ValueError, match="margin"):
         outcome(worse, "lower", margin=-1)
