@@ -31,7 +31,8 @@ class SolverSettings(BaseModel):
     steps : int
         Largest number of steps; with 0 the start itself is the explanation.
     samples : int
-        Noise samples per image and step.
+        Noise samples per image and step; half as many during the early share of the steps, where
+        most of the image is still kept and the noise hardly shows.
     antithetic : bool
         Use noise in pairs of opposite sign: half the transforms, less variance.
     learning_rate, late_learning_rate : float
@@ -53,7 +54,7 @@ class SolverSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(200, ge=0)
+    steps: int = Field(300, ge=0)
     samples: int = Field(4, ge=1)
     antithetic: bool = True
     learning_rate: float = Field(0.03, gt=0)
@@ -102,6 +103,11 @@ class SolverSettings(BaseModel):
         decay = 1.0 if self.decay_share else 0.0
         shorter = {"steps": max(1, self.steps // 5), "early_share": 0.0, "decay_share": decay}
         return self.model_copy(update=shorter)
+
+    def samples_at(self, step: int) -> int:
+        """Noise samples per image of a step, counted from 0."""
+        early = step / self.steps < self.early_share
+        return max(1, self.samples // 2) if early else self.samples
 
     def step_size(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
@@ -253,7 +259,7 @@ def solve(
     history: list[Tensor] = []
     for step in range(settings.steps):
         current, weight = mask[rows], lambda_k[rows]
-        fields = objective.draw(settings.samples, generator)
+        fields = objective.draw(settings.samples_at(step), generator)
         distortion, slope = objective.gradient(current, fields, rows)
         unit = weight[:, None] / mask.shape[1]
         gradient = slope / unit + 1
