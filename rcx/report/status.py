@@ -17,9 +17,9 @@ VISION_TRANSFORMERS = {"sample": "sample/vit", "imagenet": "timm/deit_tiny_patch
 def chapter_table(runs: Mapping[str, ChapterRun]) -> pd.DataFrame:
     """List when chapters were run, for how long and with what."""
     rows = {
-        run.title or name: {
+        name: {
             "seconds": run.seconds,
-            "finished (UTC)": run.finished.replace("T", " ").removesuffix("+00:00"),
+            "finished": run.finished.partition("T")[0],
             "parameters": ", ".join(f"{key}={value!r}" for key, value in run.parameters.items()),
             "state": "failed" if run.failed else "ran to its end",
         }
