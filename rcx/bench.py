@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,9 +13,12 @@ import torch
 from torch import Tensor
 
 from rcx.classifiers import Classifier
+from rcx.curves import rate_distortion_curve
 from rcx.explainer import Explainer
 from rcx.explainers import CartoonX, PixelRDE
 from rcx.explanation import Explanation
+from rcx.noise import adaptive_gaussian
+from rcx.rankings import Ranking
 from rcx.representations import Wavelets
 from rcx.solver import SolverSettings
 
@@ -48,22 +51,105 @@ def transform_table(size: int = 256, samples: int = 16, *, seed: int = 0) -> pd.
     DataFrame
         Rows ``pytorch-wavelets`` and ``rcx``; ``ratio`` is how many times faster than the first.
     """
-    with warnings.catch_warnings():  # it imports pkg_resources, which warns
-        warnings.simplefilter("ignore")
-        from pytorch_wavelets import DWTInverse
     wavelets = Wavelets(size)
     generator = torch.Generator().manual_seed(seed)
     coefficients = torch.randn(samples, 3, wavelets.length, generator=generator)
-    parts = [coefficients[..., band.positions].unflatten(-1, band.shape) for band in wavelets.bands]
-    published = DWTInverse(wave=wavelets.wavelet, mode=wavelets.padding)
-    pyramid = (parts[0], parts[:0:-1])
-    seconds = {
-        "pytorch-wavelets": median_seconds(lambda: published(pyramid)),
-        "rcx": median_seconds(lambda: wavelets.synthesise(coefficients)),
-    }
+    published = _published_inverse(wavelets)
+    parts = [coefficients[..., band.positions] for band in wavelets.bands]
+    return _compared(
+        {
+            "pytorch-wavelets": median_seconds(lambda: published(parts)),
+            "rcx": median_seconds(lambda: wavelets.synthesise(coefficients)),
+        }
+    )
+
+
+def _published_inverse(wavelets: Wavelets) -> Callable[[Sequence[Tensor]], Tensor]:
+    """Inverse transform of pytorch-wavelets, from the flat coefficients of each band."""
+    with warnings.catch_warnings():  # it imports pkg_resources, which warns
+        warnings.simplefilter("ignore")
+        from pytorch_wavelets import DWTInverse
+    inverse = DWTInverse(wave=wavelets.wavelet, mode=wavelets.padding)
+
+    def synthesise(parts: Sequence[Tensor]) -> Tensor:
+        shaped = [p.unflatten(-1, b.shape) for p, b in zip(parts, wavelets.bands, strict=True)]
+        images: Tensor = inverse((shaped[0], shaped[:0:-1]))
+        return images
+
+    return synthesise
+
+
+def _compared(seconds: Mapping[str, float]) -> pd.DataFrame:
+    """Seconds, and how many times faster than the first each one is."""
     table = pd.DataFrame({"seconds": seconds})
     table["ratio"] = table["seconds"].iloc[0] / table["seconds"]
     return table
+
+
+def curve_table(classifier: Classifier, images: Tensor, *, seed: int = 0) -> pd.DataFrame:
+    """Seconds of a rate-distortion curve of wavelets, as the published evaluation goes and here.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        Whose answers are measured, on a CPU.
+    images : Tensor
+        ``(N, 3, H, W)`` in [0, 1]; each gets one keep-curve of a random order.
+    seed : int
+        Of order and noise.
+
+    Returns
+    -------
+    DataFrame
+        Rows ``one by one``: a Python loop over the coefficients, and for each percent an inverse by
+        pytorch-wavelets and one image through the network; ``its loop alone``, without network and
+        transform; and ``rcx``. Seconds per image; ``ratio`` is how many times faster than the
+        first.
+    """
+    wavelets = Wavelets(images.shape[-2:])
+    ranking = Ranking.at_random(wavelets, len(images), seed)
+    loop, whole = 0.0, 0.0
+    for image, relevance in zip(images, ranking.relevance, strict=True):
+        begin = time.perf_counter()
+        loop += _one_by_one(classifier, wavelets, image, relevance.argsort().tolist())
+        whole += time.perf_counter() - begin
+    begin = time.perf_counter()
+    rate_distortion_curve(
+        classifier, images, ranking, protocol="as_published", seed=seed, device="cpu"
+    )
+    here = time.perf_counter() - begin
+    seconds = {"one by one": whole, "its loop alone": loop, "rcx": here}
+    return _compared({name: total / len(images) for name, total in seconds.items()})
+
+
+@torch.no_grad()
+def _one_by_one(
+    classifier: Classifier, wavelets: Wavelets, image: Tensor, order: list[int]
+) -> float:
+    """Restore coefficients one after the other; tells the seconds of that alone."""
+    synthesise = _published_inverse(wavelets)
+    coefficients = wavelets.analyse(image[None])
+    noise = adaptive_gaussian(coefficients, wavelets.bands)
+    random = noise.mean + noise.deviation * torch.randn_like(coefficients)
+    original, restored = (
+        [whole[..., band.positions].clone() for band in wavelets.bands]
+        for whole in (coefficients, random)
+    )
+    entries = [
+        (number, position)
+        for number, band in enumerate(wavelets.bands)
+        for position in range(band.stop - band.start)
+    ]
+    waiting = [entries[place] for place in order]
+    before, loop = classifier.probabilities(image[None]), 0.0
+    for _ in range(100):
+        begin = time.perf_counter()
+        for _ in range(min(len(waiting), -(-len(order) // 100))):
+            number, position = waiting.pop(0)
+            restored[number][0, :, position] = original[number][0, :, position]
+        loop += time.perf_counter() - begin
+        float((classifier.probabilities(synthesise(restored).clamp(0, 1)) - before).norm())
+    return loop
 
 
 def solver_table(

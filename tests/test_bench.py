@@ -3,7 +3,7 @@
 import torch
 from typer.testing import CliRunner
 
-from rcx.bench import solver_table, transform_table
+from rcx.bench import curve_table, solver_table, transform_table
 from rcx.classifiers import load_classifier
 from rcx.cli import app
 from rcx.sample import draw_scenes
@@ -14,6 +14,15 @@ def test_the_transform_is_timed_against_the_published_one() -> None:
     assert list(table.index) == ["pytorch-wavelets", "rcx"]
     assert (table > 0).all(axis=None)
     assert table["ratio"].iloc[0] == 1
+
+
+def test_curves_are_timed_against_the_published_loop() -> None:
+    images = draw_scenes(1, seed=3, size=112).images
+    tiny = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
+    table = curve_table(load_classifier(tiny), images)
+    assert list(table.index) == ["one by one", "its loop alone", "rcx"]
+    assert (table > 0).all(axis=None)
+    assert table["seconds"]["one by one"] > table["seconds"]["its loop alone"]
 
 
 def test_both_solvers_are_timed_for_both_methods() -> None:

@@ -33,11 +33,11 @@ def bench(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N")] = 0,
 ) -> None:
-    """Time the default solver against the published one, and the transform, on this machine."""
+    """Time solver, transform and curves against the published ones on this machine."""
     with explained_errors():
         import torch
 
-        from rcx.bench import solver_table, transform_table
+        from rcx.bench import curve_table, solver_table, transform_table
         from rcx.profiles import load_profile
 
         chosen = load_profile(
@@ -54,6 +54,9 @@ def bench(
             stderr=False,
         )
         show_table("Inverse wavelet transform", transform_table(size, seed=seed))
+        if not torch.cuda.is_available():
+            curves = curve_table(chosen.classifier, chosen.images[:1], seed=seed)
+            show_table("One rate-distortion curve", curves)
         table = solver_table(chosen.classifier, chosen.images, whole=whole, seed=seed)
         show_table("One explanation", table)
         if not whole:
