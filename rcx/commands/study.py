@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +16,7 @@ from rcx.text import printable, reason
 
 if TYPE_CHECKING:
     from rcx.study.conduct import Report
-    from rcx.study.runner import Plan, Study
+    from rcx.study.runner import Execute, Plan, Study
     from rcx.study.settings import StudySettings
 
 _RUNNING = "Running"
@@ -65,6 +67,30 @@ def study(
             rich_help_panel=_RUNNING,
         ),
     ] = None,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Of each process, on a CPU. Other numbers give other last bits; more processes do "
+            "not.",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="So many processes, through Dask.", rich_help_panel=_RUNNING
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The workers of a Dask scheduler, tcp://HOST:PORT.",
+            rich_help_panel=_RUNNING,
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Say only what failed.", rich_help_panel=_RUNNING),
@@ -85,26 +111,29 @@ def study(
         from rcx.photos import writable_folder
         from rcx.study.conduct import conduct
         from rcx.study.runner import Study
+        from rcx.study.setup import Hardware
         from rcx.study.store import Store
 
         chosen = _settings(profile, settings, n_images, images)
         usable_device(device)
+        if workers and scheduler:
+            raise ValueError("give either --workers or --scheduler")
         writable_folder(out)
         if not quiet:
             say("Loading classifiers and images ...", style="dim")
         kept = Store(store or out / "store")
-        work = Study(chosen, kept, device=device, batch_size=batch_size)
+        work = Study(chosen, kept, Hardware(device, batch_size, threads))
         plan = work.plan()
         if dry_run:
             _say_plan(work, plan)
             raise typer.Exit(FAILED if plan.failures else 0)
     try:
-        with kept:
-            report = conduct(work, plan, out, None if tables else work.here, quiet=quiet)
+        with kept, _executing(work, workers, scheduler, nothing=tables) as execute:
+            report = conduct(work, plan, out, execute, quiet=quiet)
     except KeyboardInterrupt:
         say_error(f"interrupted; {_KEPT}")
         raise typer.Exit(INTERRUPTED) from None
-    except (OSError, RuntimeError) as error:  # the disk is full, say
+    except (OSError, RuntimeError, ValueError) as error:  # the disk is full, say
         say_error(f"{reason(error)}; {_KEPT}")
         raise typer.Exit(FAILED) from error
     _say_report(report, out, quiet=quiet)
@@ -129,6 +158,22 @@ def _settings(
     if images:
         chosen = chosen.with_images(tuple(map(str, images)))
     return chosen if n_images is None else chosen.with_n_images(n_images)
+
+
+@contextmanager
+def _executing(
+    work: Study, workers: int | None, scheduler: str | None, *, nothing: bool
+) -> Iterator[Execute | None]:
+    """What is to work on tasks: this process, a cluster, or nothing."""
+    if nothing:
+        yield None
+    elif workers or scheduler:
+        from rcx.study.cluster import cluster
+
+        with cluster(work, workers=workers, scheduler=scheduler) as execute:
+            yield execute
+    else:
+        yield work.here
 
 
 def _say_plan(work: Study, plan: Plan) -> None:

@@ -16,8 +16,8 @@ from rcx.study.runner import Study, ready
 
 
 def machine() -> str:
-    """The machine in words: processor, cores, threads, graphics cards, system."""
-    parts = [f"{_processor()}, {os.cpu_count()} cores", f"{torch.get_num_threads()} threads"]
+    """The machine in words: processor, cores, graphics cards, system."""
+    parts = [f"{_processor()}, {os.cpu_count()} cores"]
     parts += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return ", ".join([*parts, f"{platform.system()} {platform.machine()}"])
 
@@ -33,7 +33,7 @@ def _processor() -> str:
 
 def provenance(study: Study, counts: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
     """Everything that tables do not say, as JSON values."""
-    setups = [ready(one, study.device, study.batch_size) for one in study.variants]
+    setups = [ready(one, study.hardware) for one in study.variants]
     weights = {setup.classifier.name: setup.classifier.weights_hash for setup in setups}
     return {
         "settings": study.settings.model_dump(mode="json"),
@@ -42,6 +42,7 @@ def provenance(study: Study, counts: dict[str, Any], seconds: dict[str, float]) 
         "weights_sha256": weights,
         "machine": machine(),
         "device": str(setups[0].device),
+        "threads": study.hardware.threads,
         "counts": counts,
         "seconds_of_results": round(sum(seconds.values()), 1),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -16,9 +16,10 @@ import torch
 
 from rcx.classifiers import inference_copy
 from rcx.images import ImageError
+from rcx.inputs import chosen_device
 from rcx.study.keys import Key
 from rcx.study.settings import StudySettings
-from rcx.study.setup import Setup, Variant, Wanted, variants
+from rcx.study.setup import Hardware, Setup, Variant, Wanted, variants
 from rcx.study.sources import Failure, Source, find_sources, sources_of_run
 from rcx.study.store import Store
 from rcx.study.work import Advance, Outcome, Work
@@ -104,8 +105,8 @@ class Study:
         What to compute.
     store : Store
         Where results are kept.
-    device, batch_size
-        As for `rcx.CartoonX`.
+    hardware : Hardware
+        What to work with.
 
     Raises
     ------
@@ -117,16 +118,14 @@ class Study:
         self,
         settings: StudySettings,
         store: Store,
-        *,
-        device: str = "auto",
-        batch_size: int | None = None,
+        hardware: Hardware | None = None,
     ) -> None:
         self.settings, self.store = settings, store
-        self.device, self.batch_size = device, batch_size
+        self.hardware = hardware or Hardware()
         self.sources, self.unfound = find_sources(settings)
         self.variants = variants(settings)
         for variant in self.variants:
-            ready(variant, device, batch_size)
+            ready(variant, self.hardware)
 
     def plan(self, advance: Callable[[int, int], None] = lambda done, of: None) -> Plan:
         """Look up what is stored; damaged files are removed, so that they are computed again."""
@@ -135,7 +134,7 @@ class Study:
         counts = [len(sources_of_run(self.sources, run[0].run.n_images)) for run in runs]
         done = 0
         for run, count in zip(runs, counts, strict=True):
-            at_once = self.batch_size or (_ON_CPU if self._on_cpu else _ON_GPU)
+            at_once = self.hardware.batch_size or (_ON_CPU if self._on_cpu else _ON_GPU)
             for first in range(0, count, at_once):
                 batch = range(first, min(first + at_once, count))
                 for variant in run:
@@ -146,10 +145,10 @@ class Study:
 
     @property
     def _on_cpu(self) -> bool:
-        return self.device == "cpu" or (self.device == "auto" and not torch.cuda.is_available())
+        return chosen_device(self.hardware.device).type == "cpu"
 
     def _plan(self, plan: Plan, variant: Variant, batch: range) -> None:
-        setup = ready(variant, self.device, self.batch_size)
+        setup = ready(variant, self.hardware)
         places, cost = [], 0.0
         for place in batch:
             source = self.sources[place]
@@ -184,14 +183,14 @@ class Study:
     ) -> Iterator[tuple[Task, Outcome]]:
         """Work on tasks in this process."""
         for task in tasks:
-            setup = ready(task.variant, self.device, self.batch_size)
+            setup = ready(task.variant, self.hardware)
             yield task, Work(setup, store, advance)(task.places)
 
 
 @lru_cache(maxsize=16)
-def ready(variant: Variant, device: str, batch_size: int | None) -> Setup:
+def ready(variant: Variant, hardware: Hardware) -> Setup:
     """Setup of a variant, made once in a process."""
-    return Setup(variant, device, batch_size)
+    return Setup(variant, hardware)
 
 
 @torch.no_grad()
@@ -201,7 +200,7 @@ def seconds_of(study: Study, plan: Plan) -> float:
     total = 0.0
     for task in plan.tasks:
         if task.variant not in rates:
-            setup = ready(task.variant, study.device, study.batch_size)
+            setup = ready(task.variant, study.hardware)
             images = torch.full((_TIMED, 3, *setup.size), 0.5, device=setup.device)
             model = inference_copy(setup.classifier, setup.device, images)
             for _ in range(2):  # the first pass is slow

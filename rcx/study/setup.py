@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from rcx.choices import image_size
-from rcx.classifiers import Classifier, load_classifier
+from rcx.classifiers import Classifier, WeightsError, load_classifier
 from rcx.curves import COARSE, DRAWS, PERCENT, Direction
 from rcx.distortion import DistortionMeasure
 from rcx.explainer import Explainer
@@ -46,10 +46,13 @@ class Variant:
         Place of the run in the study, from 0.
     run : RunSettings
         Of the study, with every method's solver filled in.
+    weights : str
+        Hash of the classifier's weights: they must be the same on every machine.
     """
 
     number: int
     run: RunSettings
+    weights: str
     normalize: bool
     size: int
     seed: int
@@ -83,6 +86,22 @@ class Wanted:
     measure: DistortionMeasure = "l2"
 
 
+class Hardware(NamedTuple):
+    """Where the work is done; results of several threads differ in their last bits.
+
+    Attributes
+    ----------
+    device, batch_size
+        As for `rcx.CartoonX`.
+    threads : int
+        Of each process, on a CPU.
+    """
+
+    device: str = "auto"
+    batch_size: int | None = None
+    threads: int = 1
+
+
 class Setup:
     """A variant with its classifier and explainers, ready to work.
 
@@ -90,8 +109,8 @@ class Setup:
     ----------
     variant : Variant
         What to work on.
-    device, batch_size
-        As for `rcx.CartoonX`.
+    hardware : Hardware
+        What to work with.
 
     Raises
     ------
@@ -99,14 +118,16 @@ class Setup:
         If classifier, size and methods do not fit each other.
     """
 
-    def __init__(
-        self, variant: Variant, device: str = "auto", batch_size: int | None = None
-    ) -> None:
-        self.variant = variant
+    def __init__(self, variant: Variant, hardware: Hardware) -> None:
+        self.variant, self.threads = variant, hardware.threads
         self.classifier = _classifier(variant.run.classifier, variant.normalize)
+        if self.classifier.weights_hash != variant.weights:
+            raise WeightsError(
+                f"the weights of {self.classifier.name} are others here than where the study began"
+            )
         self.size = (variant.size, variant.size)
         self.explainers: dict[str, Explainer] = {
-            method.series: _explainer(self.classifier, method, variant.seed, device, batch_size)
+            method.series: _explainer(self.classifier, method, variant.seed, hardware)
             for method in variant.run.methods
         }
         self.device = next(iter(self.explainers.values())).device
@@ -205,9 +226,11 @@ def variants(settings: StudySettings) -> list[Variant]:
         filled = run.model_copy(update={"methods": methods})
         for seed in run.seeds or (settings.seed,):
             for normalize in run.normalize:
+                classifier = _classifier(run.classifier, normalize)
                 # complains of a size that the classifier cannot take
-                size = image_size(_classifier(run.classifier, normalize), run.size or settings.size)
-                found.append(Variant(number, filled, normalize, size, seed, settings.seed))
+                size = image_size(classifier, run.size or settings.size)
+                weights = classifier.weights_hash
+                found.append(Variant(number, filled, weights, normalize, size, seed, settings.seed))
     return found
 
 
@@ -220,8 +243,7 @@ def _explainer(
     classifier: Classifier,
     method: MethodSettings,
     seed: int,
-    device: str,
-    batch_size: int | None,
+    hardware: Hardware,
 ) -> Explainer:
     options: dict[str, Any] = {
         "distortion": method.distortion,
@@ -230,8 +252,8 @@ def _explainer(
         "start": method.start,
         "solver": method.solver,
         "seed": seed,
-        "device": device,
-        "batch_size": batch_size,
+        "device": hardware.device,
+        "batch_size": hardware.batch_size,
         "evaluation_samples": method.evaluation_samples,
     }
     given = {name: getattr(method, name) for name in ("clamp", "wavelet", "levels", "padding")}

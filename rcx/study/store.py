@@ -139,9 +139,13 @@ class Store:
         if notes.get("key") != key.text:
             raise DamagedError("it holds another result than its name says")
         try:
-            return KINDS[key.kind].whole(tensors, notes)
+            result = KINDS[key.kind].whole(tensors, notes)
         except (ValueError, TypeError, KeyError) as error:
             raise DamagedError(f"it {reason(error)}") from error
+        # a worker may have put it there
+        if key.name not in self._known or not self._unchanged(self._known[key.name]):
+            self.note(key)
+        return result
 
     def has(self, key: Key) -> bool:
         """Whether there is a file for a key, whole or not."""
@@ -159,7 +163,6 @@ class Store:
                 return "missing"
         except DamagedError:
             return "damaged"
-        self.note(key)
         return "stored"
 
     def note(self, key: Key) -> None:

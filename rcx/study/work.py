@@ -87,7 +87,15 @@ class Work:
         StoreError
             If the store cannot be written; any other failure is part of the outcome.
         """
-        images = list(self._read(places))
+        threads = torch.get_num_threads()
+        torch.set_num_threads(self.setup.threads)
+        try:
+            self._work(list(self._read(places)))
+        finally:
+            torch.set_num_threads(threads)
+        return self.outcome
+
+    def _work(self, images: Sequence[_Image]) -> None:
         groups: dict[tuple[Any, ...], _Group] = {}
         for image in images:
             for one in image.wanted:
@@ -98,7 +106,6 @@ class Work:
                 rows[-1][1].append(one)
         for group in groups.values():
             self._settle(group)
-        return self.outcome
 
     def _read(self, places: Iterable[tuple[int, Source]]) -> Iterator[_Image]:
         for place, source in places:
