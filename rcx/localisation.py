@@ -103,7 +103,7 @@ def localisation_table(
     -------
     DataFrame
         A row for each method, and for each measure the `rcx.statistics.Interval` of its mean; of
-        NaN where the objects are not known.
+        NaN where the objects are not known. An empty map has nothing on the object.
     """
     measures = {
         "energy inside": energy_inside,
@@ -114,7 +114,7 @@ def localisation_table(
         method: {
             name: UNKNOWN
             if object_masks is None
-            else mean_interval(measure(one, object_masks), seed=seed)
+            else mean_interval(measure(one, object_masks).nan_to_num(0), seed=seed)
             for name, measure in measures.items()
         }
         for method, one in maps.items()

@@ -102,3 +102,12 @@ def test_the_table_has_the_mean_of_every_measure_with_its_interval() -> None:
 def test_maps_that_do_not_fit(maps: Tensor, objects: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         energy_inside(maps, objects)
+
+
+def test_an_empty_map_has_nothing_on_the_object() -> None:
+    objects = torch.zeros(2, 4, 4, dtype=torch.bool)
+    objects[:, :2] = True
+    maps = objects.float()
+    maps[1] = 0
+    table = localisation_table({"half empty": maps}, objects)
+    assert table.loc["half empty", "energy inside"].mean == 0.5
