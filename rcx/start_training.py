@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -19,7 +19,7 @@ from torch import Tensor
 from rcx.classifiers import inference_copy
 from rcx.explainer import Explainer
 from rcx.explanation import versions
-from rcx.inputs import checked_images
+from rcx.inputs import checked_images, checked_lambda
 from rcx.objective import Objective
 from rcx.start_network import Evidence, StartNetwork, StartSettings, gather_evidence, write_whole
 
@@ -66,6 +66,14 @@ class TrainingSettings(BaseModel):
     caution: float = Field(0.7, gt=0, le=1)
     rising_share: float = Field(0.5, ge=0, le=1)
     seed: int = Field(0, ge=0)
+
+    @field_validator("lambda_k")
+    @classmethod
+    def _rising(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        low, high = (checked_lambda(end) for end in ends)
+        if low > high:
+            raise ValueError(f"the range of lambdas must rise, got {low:g} to {high:g}")
+        return low, high
 
     def rate_of_learning(self, step: int) -> float:
         """Step size at a step, counted from 0."""

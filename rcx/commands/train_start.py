@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from rcx.classifiers import Classifier
     from rcx.explainer import Explainer
     from rcx.solver import SolverSettings
     from rcx.start_network import StartNetwork
@@ -79,8 +78,10 @@ def train_start(
         settings = TrainingSettings(steps=steps, lambda_k=lambda_k, seed=seed)
         if not out.parent.is_dir():
             raise ValueError(f"there is no folder {out.parent}")
+        if images is None and not model.startswith("sample/"):
+            raise ValueError(f"--images must name a folder of photos for {model}")
         classifier = load_classifier(model, normalize=normalize)
-        found = _images(classifier, images, image_size(classifier, size), scenes)
+        found = _images(images, image_size(classifier, size), scenes)
         kept_back = min(held_out, len(found) // 3)
         method = PixelRDE if pixel_rde else CartoonX
         explainer = method(classifier, seed=seed, device=usable_device(device))
@@ -105,7 +106,7 @@ def train_start(
         show_table("", _judged(explainer, trainer.network, found[:kept_back]))
 
 
-def _images(classifier: Classifier, folder: Path | None, size: int, scenes: int) -> Tensor:
+def _images(folder: Path | None, size: int, scenes: int) -> Tensor:
     """Images to learn from, in an order of chance."""
     import torch
 
@@ -113,8 +114,6 @@ def _images(classifier: Classifier, folder: Path | None, size: int, scenes: int)
     from rcx.sample import draw_scenes
 
     if folder is None:
-        if not classifier.name.startswith("sample/"):
-            raise ValueError(f"--images must name a folder of photos for {classifier.name}")
         return draw_scenes(scenes, seed=_SCENE_SEED, size=size).images
     found = read_images(folder, size)
     for failure in found.failures:
