@@ -20,6 +20,7 @@ from sphinx.util import logging
 
 import rcx
 from rcx.report.chapters import declared_parameters, notebook_of, read_chapter, title_of
+from rcx.report.checks import faults
 from rcx.report.execution import run_chapter
 from rcx.report.notebooks import describe_images, launch_buttons, publish
 from rcx.report.parameters import ParameterError, check_settings, parameters_for, settings_from
@@ -62,7 +63,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", _offer_notebook, priority=500)
     app.connect("html-page-context", _offer_launch, priority=600)
     app.connect("html-page-context", _drop_repeated_scripts, priority=900)
-    app.connect("build-finished", _publish)
+    app.connect("build-finished", _finish)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
 
@@ -217,8 +218,8 @@ def _offer_launch(
         context["header_buttons"] += launch_buttons(page, app.config.rcx_repository)
 
 
-def _publish(app: Sphinx, error: Exception | None) -> None:
-    """Write the executed chapters where the download buttons point."""
+def _finish(app: Sphinx, error: Exception | None) -> None:
+    """Write the executed chapters where the download buttons point, and check all pages."""
     if error is not None or app.builder.format != "html":
         return
     for chapter, key in _keys_of(app.env).items():
@@ -228,3 +229,5 @@ def _publish(app: Sphinx, error: Exception | None) -> None:
                 Path(app.outdir, "_sources", f"{chapter}.ipynb"),
                 app.config.rcx_repository,
             )
+    for fault in faults(Path(app.outdir)):
+        _log.warning(fault)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib
 import pandas as pd
@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from rcx.curves import Curve
-from rcx.reference import Figure, published_curves
+from rcx.reference import PUBLISHED_SERIES, Figure, published_curves
 from rcx.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY, StyledFigure, style
 from rcx.statistics import Interval, mean_interval
+from rcx.sweeps import sweep_table
 
 _COLOURS = {
     "CartoonX": BLUE,
@@ -26,15 +27,6 @@ _COLOURS = {
     "rollout, ViT": GREEN,
 }
 _OTHERS = (GREEN, PURPLE, INK, "#882255", "#999933")  # wine and olive of Tol's muted colours
-_PUBLISHED = {
-    "CartoonX": "cartoonx",
-    "Pixel RDE": "pixel-rde",
-    "random wavelets": "random-wavelet",
-    "random pixels": "random-pixel",
-    "CartoonX, CNN": "cartoonx-cnn",
-    "CartoonX, ViT": "cartoonx-vit",
-    "rollout, ViT": "attention-rollout",
-}
 _FIGURES: dict[int, dict[str, Figure]] = {
     3: {"keep": "fig3-left", "randomise": "fig3-middle"},
     5: {"keep": "fig5-left", "randomise": "fig5-right"},
@@ -61,7 +53,10 @@ class LineFigure(StyledFigure):
 
 
 def curve_figure(
-    *groups: Mapping[str, Curve], published: bool = False, figure_number: Literal[3, 5] = 3
+    *groups: Mapping[str, Curve],
+    published: bool = False,
+    figure_number: Literal[3, 5] = 3,
+    compare: str = "compare shapes, not levels",
 ) -> LineFigure:
     """Show mean curves over the images, with their bootstrap intervals shaded.
 
@@ -70,10 +65,12 @@ def curve_figure(
     *groups : mapping of str to Curve
         A panel each: curves of one direction and measure, by method.
     published : bool
-        Add the published curves, dashed. They are of other images and of another network, so that
-        shapes can be compared and levels cannot.
+        Add the published curves, dashed. Those of other images and another network can be compared
+        by their shapes, and not by their levels.
     figure_number : {3, 5}
         The report's figure: 3 compares methods, 5 networks, by normalised curves.
+    compare : str
+        What the legend says of the published curves.
 
     Returns
     -------
@@ -90,7 +87,7 @@ def curve_figure(
         handles = [Line2D([], [], color=_colour(name, list(names)), label=name) for name in names]
         if published:
             networks = _NETWORKS[figure_number]
-            label = f"published: ImageNet, {networks} (compare shapes, not levels)"
+            label = f"published: ImageNet, {networks} ({compare})"
             handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1, label=label))
         figure.legend(handles=handles, loc="outside lower center", ncols=3 if published else 4)
     return figure
@@ -105,8 +102,8 @@ def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool, number: Lite
         if len(curve) > 1:
             band = mean_interval(curve.distortion)
             axes.fill_between(percent, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
-        if published and curve.measure == "l2" and _PUBLISHED.get(name) in reported.groups:
-            points = reported.get_group(_PUBLISHED[name])
+        if published and curve.measure == "l2" and PUBLISHED_SERIES.get(name) in reported.groups:
+            points = reported.get_group(PUBLISHED_SERIES[name])
             axes.plot(points["x"], points["y"], color=colour, linestyle="--", linewidth=1)
     axes.set(
         title=_TITLES[first.direction],
@@ -115,6 +112,62 @@ def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool, number: Lite
         xlim=(0, 100),
     )
     axes.set_ylim(bottom=0)
+
+
+def sweep_figure(rows: pd.DataFrame, published: bool = False) -> LineFigure:
+    """Show distortion and non-sparsity against lambda, as the report's Figure 3 does.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As of `rcx.sweeps.sweep_rows`, of at least two images.
+    published : bool
+        Add the published means, dashed.
+
+    Returns
+    -------
+    Figure
+        Means over the images, with their bootstrap intervals shaded.
+    """
+    table = sweep_table(rows)
+    series = list(dict.fromkeys(table.index.get_level_values("series")))
+    reported = published_curves("fig3-right").groupby("series")
+    panels = {
+        "distortion": (
+            ("l2", "-", "o", "mean of many draws"),
+            ("l2_one_draw", ":", "x", "one draw"),
+        ),
+        "nonsparsity": (("nonsparsity", "-", "o", ""),),
+    }
+    with style():
+        figure = LineFigure(figsize=(8.8, 3.5))
+        for axes, (panel, lines) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+            for name in series:
+                colour, part = _colour(name, series), table.loc[name]
+                for column, line, marker, _ in lines:
+                    means = [interval.mean for interval in part[column]]
+                    axes.plot(part.index, means, color=colour, linestyle=line, marker=marker, ms=4)
+                low, high = (
+                    [getattr(i, end) for i in part[lines[0][0]]] for end in ("low", "high")
+                )
+                axes.fill_between(part.index, low, high, color=colour, alpha=0.18, linewidth=0)
+                points = f"{PUBLISHED_SERIES.get(name)}-{panel}"
+                if published and points in reported.groups:
+                    known = reported.get_group(points)
+                    axes.plot(known["x"], known["y"], color=colour, linestyle="--", linewidth=1)
+            axes.set_xscale("log", base=2)
+            axes.set(
+                xlabel="lambda_k", xticks=part.index, xticklabels=[f"{x:g}" for x in part.index]
+            )
+        left, right = figure.axes
+        left.set(ylabel=_MEASURES["l2"], ylim=(0, None))
+        right.set(ylabel="non-sparsity (mean of the mask)", yscale="log")
+        handles = [Line2D([], [], color=_colour(name, series), label=name) for name in series]
+        styles: dict[str, Any] = {label: line for _, line, _, label in panels["distortion"]}
+        styles |= {"published": "--"} if published else {}
+        handles += [Line2D([], [], color=INK, linestyle=s, label=k) for k, s in styles.items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    return figure
 
 
 def _colour(name: str, names: list[str]) -> str:

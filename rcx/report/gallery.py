@@ -220,6 +220,7 @@ def _panel(entry: Entry, source: str, number: int) -> str:
         f'<img src="{source}" alt="{escape(alt)}">'
         f'<figcaption><a href="#panel-{number}" title="Link to this panel">{number}</a> '
         f"{escape(title)}{lost}<br>{escape(entry.explained)}<br>probability "
-        f"{entry.probability:.2f} → {entry.probability_after:.2f}<br>non-sparsity {entry.nonsparsity:.4f}<br>"
+        f"{entry.probability:.2f} → {entry.probability_after:.2f}<br>"
+        f"non-sparsity {entry.nonsparsity:.4f}<br>"
         f"distortion {entry.distortion:.4f}</figcaption></figure>"
     )

@@ -1,0 +1,64 @@
+"""What every built page has to have: links that lead somewhere, described pictures, small size."""
+
+from __future__ import annotations
+
+import html.parser
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+MOST_BYTES = 5_000_000
+"""Of a page, with the pictures and widgets that are embedded in it."""
+
+
+class _Page(html.parser.HTMLParser):
+    """Collects where a page links to, the names that can be linked to, and its pictures."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.names: set[str] = set()
+        self.undescribed: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.links += [link for key in ("href", "src") if (link := given.get(key))]
+        self.names |= {name for key in ("id", "name") if (name := given.get(key))}
+        if tag == "img" and not (given.get("alt") or "").strip():
+            self.undescribed.append((given.get("src") or "")[-60:])
+
+
+def faults(folder: Path) -> Iterator[str]:
+    """Check the pages of a built book.
+
+    Parameters
+    ----------
+    folder : Path
+        The one with ``index.html``.
+
+    Yields
+    ------
+    str
+        A sentence for each fault.
+    """
+    texts = {path.resolve(): path.read_text(encoding="utf-8") for path in folder.glob("*.html")}
+    pages = {path: _Page(text) for path, text in texts.items()}
+    for path, page in sorted(pages.items()):
+        if (size := path.stat().st_size) > MOST_BYTES:
+            yield f"{path.name} has {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g}"
+        for source in page.undescribed:
+            yield f"{path.name} has a picture without a description: {source}"
+        for link in dict.fromkeys(page.links):
+            if not _leads_somewhere(path, link, pages):
+                yield f"{path.name} links to {link}, which is not there"
+
+
+def _leads_somewhere(path: Path, link: str, pages: dict[Path, _Page]) -> bool:
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc or link == "#":
+        return True
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if target in pages and parts.fragment:
+        return unquote(parts.fragment) in pages[target].names
+    return target.exists()
