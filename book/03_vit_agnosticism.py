@@ -484,3 +484,18 @@ Markdown(f"""
 # A handful of images shows how these things are measured; it does not decide between two
 # networks. Run the chapter with more images, another `seed`, or other classifiers as `cnn` and `vit`, and
 # see which of the differences stay.
+
+# %% [markdown]
+# The third claim, for [](07_verdict): its verdict is on CartoonX working for the transformer, better
+# than random orders do.
+
+# %%
+from rcx.report.results import Result
+
+Result(
+    "claim-3",
+    f"That it works for the ViT, better than random orders: {verdict(list(works.values()))}. That it works as well as for the CNN, within {MARGIN:g} percentage points: {verdict(list(as_well.values()), margin=MARGIN)}; the normalised area for the ViT minus that for the CNN is {area.difference:.1f}.",
+    verdict(list(works.values())),
+    claimed="CartoonX is model-agnostic: it explains a vision transformer as it does a CNN.",
+    reported="Supported: the explanations of the ViT are almost as good as those of the CNN.",
+)
