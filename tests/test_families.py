@@ -1,0 +1,127 @@
+"""Networks of families that nothing here was made for, with random weights: all of it runs."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import papermill
+import pytest
+import timm
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import nn
+from typer.testing import CliRunner
+
+import rcx
+from rcx.baselines import attribution
+from rcx.choices import image_size
+from rcx.classifiers import ClassifierError
+from rcx.cli import app
+from rcx.profiles import load_profile
+from rcx.report.figures import picture_grid
+from rcx.rollout import rollout, rollout_matrix
+
+ROOT = Path(__file__).parents[1]
+QUICK: dict[str, Any] = {
+    "solver": rcx.SolverSettings(steps=3, samples=2),
+    "evaluation_samples": 4,
+    "device": "cpu",
+}
+CNNS = {
+    "vgg16": lambda: torchvision.models.vgg16(weights=None, init_weights=False),
+    "resnet18": lambda: torchvision.models.resnet18(weights=None),
+    "convnext_atto": lambda: timm.create_model("convnext_atto"),
+    "efficientnet_b0": lambda: timm.create_model("efficientnet_b0"),
+}
+VITS = ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224"]
+
+
+def made(make: Any) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make().eval()
+
+
+@pytest.mark.parametrize("name", CNNS)
+def test_convolutional_networks(name: str) -> None:
+    classifier = rcx.load_classifier(made(CNNS[name]), input_size=64)
+    data = load_profile("sample", n_images=1, seed=0, classifier=classifier)
+    assert data.images.shape[-1] == 64
+    explanation = rcx.CartoonX(classifier, levels=3, **QUICK).explain(data.images, target=7)
+    assert bool(explanation.distortion.isfinite().all())
+    assert attribution("GradCAM", classifier, data.images, 7).shape == (1, 64, 64)
+    with pytest.raises(ClassifierError, match="no vision transformer"):
+        rollout(classifier, data.images)
+
+
+@pytest.mark.parametrize("name", VITS)
+def test_vision_transformers(name: str) -> None:
+    model = made(lambda: timm.create_model(name))
+    classifier = rcx.load_classifier(model, input_size=model.default_cfg["input_size"][-1])
+    data = load_profile("sample", n_images=1, seed=0, classifier=classifier)
+    assert data.images.shape[-1] == image_size(classifier) == classifier.input_size
+    explanation = rcx.CartoonX(classifier, **QUICK).explain(data.images)
+    assert bool(explanation.distortion.isfinite().all())
+    assert rollout(classifier, data.images).shape == data.images.shape[:1] + data.images.shape[2:]
+    sums = rollout_matrix(classifier, data.images).sum(-1)
+    torch.testing.assert_close(sums, torch.ones_like(sums))
+    with pytest.raises(ClassifierError, match="made by attention"):
+        attribution("GradCAM", classifier, data.images)
+
+
+def test_a_transformer_with_windows_is_explained_but_not_rolled_out() -> None:
+    model = made(lambda: timm.create_model("swin_tiny_patch4_window7_224"))
+    classifier = rcx.load_classifier(model, input_size=224)
+    data = load_profile("sample", n_images=1, seed=0, classifier=classifier)
+    explanation = rcx.CartoonX(classifier, **QUICK).explain(data.images)
+    assert bool(explanation.distortion.isfinite().all())
+    with pytest.raises(ClassifierError, match="attention rollout needs"):
+        rollout(classifier, data.images)
+
+
+# --- by name, as in the shell and the chapters
+
+
+@pytest.fixture
+def weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Assets with random weights of a transformer of timm and a network of torchvision."""
+    folder = tmp_path / "assets" / "weights"
+    (folder / "torchvision").mkdir(parents=True)
+    save_file(
+        made(lambda: timm.create_model("test_vit")).state_dict(), folder / "test_vit.safetensors"
+    )
+    squeeze = made(lambda: torchvision.models.shufflenet_v2_x0_5(weights=None))
+    file = folder / "torchvision" / "shufflenet_v2_x0_5.safetensors"
+    save_file(squeeze.state_dict(), file)
+    monkeypatch.setenv("RCX_ASSETS", str(tmp_path / "assets"))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["timm/test_vit", "torchvision/shufflenet_v2_x0_5"])
+def test_unseen_networks_in_the_shell(name: str, weights: Path, tmp_path: Path) -> None:
+    scene = load_profile("sample", n_images=1, seed=0).images
+    picture_grid([[scene[0]]]).savefig(tmp_path / "scene.png")
+    out = tmp_path / "out"
+    told = ["explain", str(tmp_path / "scene.png"), "--model", name, "--out", str(out)]
+    found = CliRunner().invoke(app, [*told, "--size", "160", "--device", "cpu", "--no-keep-label"])
+    assert found.exit_code == 0, found.output
+    assert list(out.glob("*.safetensors"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_unseen_networks_in_the_chapter(weights: Path, tmp_path: Path) -> None:
+    chapter = ROOT / "book" / "03_vit_agnosticism.py"
+    names = {"cnn": "torchvision/shufflenet_v2_x0_5", "vit": "timm/test_vit"}
+    papermill.execute_notebook(
+        str(chapter),
+        str(tmp_path / "out.ipynb"),
+        parameters={**names, "n_images": 2, "draws": 1},
+        progress_bar=False,
+        cwd=str(ROOT),
+    )
+    shutil.rmtree(weights)  # and a name whose weights are not there is said to be so
+    with pytest.raises(rcx.classifiers.WeightsUnavailableError, match="test_vit"):
+        rcx.load_classifier("timm/test_vit")
