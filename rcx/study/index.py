@@ -104,6 +104,9 @@ class Index:
                 database.execute("DROP TABLE IF EXISTS results")
             database.execute(f"CREATE TABLE IF NOT EXISTS results ({columns}) WITHOUT ROWID")
             database.execute(f"PRAGMA user_version = {_LAYOUT}")
+        (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            raise sqlite3.DatabaseError(said)
         return database
 
     def rows(self) -> list[Row]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -29,6 +30,7 @@ from rcx.study.scratch import Scratch, sweep
 from rcx.text import printable, reason
 
 _SUFFIX = ".safetensors"
+_SECONDS_BETWEEN_WRITES = 1.0
 State = Literal["stored", "missing", "damaged"]
 
 
@@ -61,6 +63,8 @@ class Store:
         self._scratch: Scratch | None = None
         self._index: Index | None = None
         self._known: dict[str, Row] = {}
+        self._waiting: list[Row] = []
+        self._written = time.monotonic()
         with self._told("use"):
             self.results.mkdir(parents=True, exist_ok=True)
             if indexed:
@@ -80,6 +84,8 @@ class Store:
             self._scratch.close()
             self._scratch = None
         if self._index is not None:
+            with suppress(sqlite3.Error):  # a full disk: the files are what counts
+                self._write_rows()
             self._index.close()
             self._index = None
 
@@ -173,7 +179,15 @@ class Store:
             info = self.path(key).stat()
             row = described(key.name, key.document, info.st_size, info.st_mtime_ns, checked=True)
             self._known[key.name] = row
-            self._index.add([row])
+            self._waiting.append(row)
+            # a transaction takes as long as reading a few files; what is lost is looked up anew
+            if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+                self._write_rows()
+
+    def _write_rows(self) -> None:
+        if self._index is not None:
+            self._index.add(self._waiting)
+        self._waiting, self._written = [], time.monotonic()
 
     def discard(self, names: list[str]) -> None:
         """Remove files by name."""
@@ -181,6 +195,7 @@ class Store:
             for name in names:
                 self._file(name).unlink(missing_ok=True)
                 self._known.pop(name, None)
+            self._write_rows()
             if self._index is not None:
                 self._index.remove(names)
 
@@ -245,6 +260,7 @@ class Store:
         """Bring the index to what is in the folder; of new files only the headers are read."""
         if self._index is None:
             raise ValueError("this store was opened without its index")
+        self._write_rows()
         listed = self._listed()
         gone = self._known.keys() - listed.keys()
         new = []
