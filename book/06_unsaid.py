@@ -44,7 +44,7 @@ import rcx
 from rcx.profiles import load_profile
 from rcx.reference import published_facts
 from rcx.report.results import Result
-from rcx.report.unsaid import Bench, normalisation_table, paper_scale_table
+from rcx.report.unsaid import Bench, normalisation_table, paper_scale_table, photographs_table
 from rcx.statistics import mean_interval
 
 # %% [markdown]
@@ -148,12 +148,6 @@ Result(
 )
 
 # %% [markdown]
-# Over all photographs of the study:
-
-# %%
-paper_scale_table("empty_mask")
-
-# %% [markdown]
 # ## Images that were left out
 #
 # The study chose 100 photographs, and its curves are means over fewer. Which are missing, and why, is
@@ -189,6 +183,17 @@ Result(
     f"For the first image, the distortion of the published sweep is {ratio.min():.1f} to {ratio.max():.1f} times the one that lambda weighs.",
     reported="Nothing; the figure calls it distortion.",
 )
+
+# %% [markdown]
+# ## On the photographs of the study
+#
+# The same three things, the empty mask, the draw and the measure of the sweep, as far as the package
+# has numbers of the study's photographs. *Empty mask as good*: the share of images whose squared
+# probability is below the loss of their explanation. How many images there are says how far these
+# runs have gone.
+
+# %%
+photographs_table()
 
 # %% [markdown]
 # ## What was found

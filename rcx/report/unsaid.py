@@ -41,6 +41,47 @@ def paper_scale_table(name: str) -> Styler | Markdown:
         return pd.read_csv(opened).style.hide(axis="index").format(precision=3)
 
 
+def photographs_table(method: str = "CartoonX") -> Styler | Markdown:
+    """Sum up the explanations of the study's photographs whose numbers come with the package.
+
+    Returns
+    -------
+    Styler or Markdown
+        A row for each classifier, kind of input and lambda: how many images, labels lost, images
+        whose squared probability is below the loss (so that an empty mask, which moves the
+        probability to about zero, is as good), and three measures of distortion. Or a sentence that
+        there is no such table.
+    """
+    file = files("rcx.reference").joinpath("photographs", "explanations.parquet")
+    if not file.is_file():
+        return Markdown("*The package has no table of explanations of the study's photographs.*")
+    with file.open("rb") as opened:
+        rows = pd.read_parquet(opened)
+    rows = rows[rows["method"] == method]
+    rows = rows.assign(
+        inputs=rows["normalize"].map({True: "normalised", False: "raw, as published"}),
+        lost=~rows["label_kept"].astype(bool),
+        better=rows["probability"] ** 2 < rows["loss"],
+    )
+    groups = rows.groupby(["classifier", "inputs", "lambda_k"])
+    table = groups.agg(
+        images=("image", "nunique"),
+        lost=("lost", "mean"),
+        better=("better", "mean"),
+        distortion=("distortion", "mean"),
+        l2=("l2", "mean"),
+        l2_one_draw=("l2_one_draw", "mean"),
+    )
+    names = {
+        "lost": "label lost",
+        "better": "empty mask as good",
+        "distortion": "squared change",
+        "l2": "l2 norm, 64 draws",
+        "l2_one_draw": "l2 norm, one draw",
+    }
+    return table.rename(columns=names).reset_index().style.hide(axis="index").format(precision=3)
+
+
 @torch.no_grad()
 def normalisation_table(name: ProfileName, *, n_images: int, seed: int) -> pd.DataFrame:
     """Ask classifiers about images with and without the normalisation that they were trained with.
