@@ -269,7 +269,7 @@ def test_keys_do_not_change():
     assert [one.key.name[:8] for one in wanted] == KEYS.split()
 
 
-KEYS = ""
+KEYS = "15c0a4b7 4ae571e0 bbc83565 74d1fca1 78bb421d fa23c767 587cee1c ddd62cc7"
 
 
 # --- settings
