@@ -102,10 +102,11 @@ def _recorded(explanation: Explanation, key: Mapping[str, object], seconds: floa
         "seconds": seconds,
     }
     losses = explanation.history["loss"][0, : run["steps"]].numpy()
-    ends = np.unique(np.linspace(1, len(losses), min(POINTS, len(losses)) + 1).round().astype(int))
+    points = np.linspace(1, len(losses), min(POINTS, len(losses)))
+    ends = np.unique(points.round().astype(int))
     window = max(1, len(losses) // POINTS)
-    curve = [losses[max(0, end - window) : end].mean() for end in ends if end]
-    return Trials(pd.DataFrame([run]), pd.DataFrame({**key, "step": ends[ends > 0], "loss": curve}))
+    curve = [losses[max(0, end - window) : end].mean() for end in ends]
+    return Trials(pd.DataFrame([run]), pd.DataFrame({**key, "step": ends, "loss": curve}))
 
 
 def steps_to_reach(trials: Trials, goal: pd.Series, *, margin: float = 0.05) -> pd.Series:
