@@ -32,8 +32,22 @@ def bench(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N")] = 0,
+    scaling: Annotated[
+        bool,
+        typer.Option(
+            "--scaling",
+            help="Instead: how the time grows with images, noise samples and size, and what a "
+            "store of many entries takes.",
+        ),
+    ] = False,
+    entries: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Of the store, for --scaling.")
+    ] = 100_000,
 ) -> None:
     """Time solver, transform and curves against the published ones on this machine."""
+    if scaling:
+        _scaling(model or "sample/cnn", entries, seed)
+        return
     with explained_errors():
         import torch
 
@@ -61,3 +75,30 @@ def bench(
         show_table("One explanation", table)
         if not whole:
             say("Seconds of the published solver follow from a few steps.", stderr=False)
+
+
+def _scaling(model: str, entries: int, seed: int) -> None:
+    """Show what `rcx.study.scaling` measures."""
+    with explained_errors():
+        from rcx.classifiers import load_classifier
+        from rcx.study.scaling import (
+            cost_table,
+            days_for_imagenet,
+            exponents,
+            seconds_of_one,
+            store_table,
+        )
+
+        classifier = load_classifier(model)
+        costs = cost_table(classifier, seed=seed)
+        show_table("Processor seconds of an explanation", costs.set_index("quantity"))
+        show_table("They grow with the power", exponents(costs).to_frame())
+        took = seconds_of_one(classifier, seed=seed)
+        days = days_for_imagenet(took)
+        say(
+            f"One image takes {took:.1f} s in one thread. ImageNet's 50,000 validation images: "
+            f"{days:.2f} days on 8 processes as fast as this one, and as many times less as each "
+            "of 8 GPUs is faster.",
+            stderr=False,
+        )
+        show_table(f"A store of {entries} small results", store_table(entries).set_index("what"))

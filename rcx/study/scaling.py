@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from rcx.choices import image_size
 from rcx.classifiers import Classifier
 from rcx.explainers import CartoonX
 from rcx.files import packed
@@ -50,7 +52,7 @@ def cost_table(classifier: Classifier, *, seed: int = 0) -> pd.DataFrame:
         for quantity, values in grid.items():
             for value in values:
                 chosen = base | {quantity: value}
-                took = _processor_seconds(lambda c=chosen: _explain(classifier, **c, seed=seed))
+                took = _processor_seconds(partial(_explain, classifier, **chosen, seed=seed))
                 rows.append({"quantity": quantity, "value": value, "seconds": took})
     finally:
         torch.set_num_threads(threads)
@@ -74,15 +76,17 @@ def store_table(entries: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``what`` and ``seconds``: writing the files, listing them for the first time (the index is
-        made from the files), listing them again, and resuming a study that wants all of them.
+        ``what``, ``seconds`` and ``processor seconds``: writing the files, listing them for the
+        first time (the index is made from the files), listing them again, reading every file, and
+        what a study asks before it resumes.
     """
     rows = []
 
     def timed(what: str, work: Callable[[], object]) -> None:
-        begin = time.perf_counter()
+        begin, busy = time.perf_counter(), time.process_time()
         work()
-        rows.append({"what": what, "seconds": time.perf_counter() - begin})
+        spent = time.perf_counter() - begin, time.process_time() - busy
+        rows.append({"what": what, "seconds": spent[0], "processor seconds": spent[1]})
 
     with tempfile.TemporaryDirectory(prefix="rcx-store-") as folder:
         keys = [_synthetic(number) for number in range(entries)]
@@ -92,8 +96,6 @@ def store_table(entries: int) -> pd.DataFrame:
         with Store(folder) as store:
             timed("list", store.rows)
         with Store(folder) as store:
-            for key in keys[:1]:
-                store.state(key)
             timed("verify", lambda: list(store.verify()))
         with Store(folder) as store:
             timed("resume", lambda: _resumed(store, entries))
@@ -113,6 +115,18 @@ def days_for_imagenet(seconds: float, gpus: int = _GPUS, speedup: float = 1.0) -
         How much faster each is than the process that was timed.
     """
     return _VALIDATION_IMAGES * seconds / gpus / speedup / 86_400
+
+
+def seconds_of_one(classifier: Classifier, *, seed: int = 0) -> float:
+    """Processor seconds of one whole explanation by CartoonX, with the default solver."""
+    size = image_size(classifier)
+    images = draw_scenes(1, seed=seed, size=size).images
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _processor_seconds(lambda: CartoonX(classifier, device="cpu").explain(images))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _explain(classifier: Classifier, *, images: int, samples: int, size: int, seed: int) -> None:
