@@ -32,7 +32,8 @@ class Trials(NamedTuple):
     ----------
     runs : DataFrame
         A row for each run: `KEY`; ``loss``, ``distortion``, ``nonsparsity`` by fresh noise;
-        ``label_kept``; ``converged``; ``steps``; ``seconds``, with the time that the start took.
+        ``label_kept``; ``converged``; ``steps``; ``seconds``, of the processor or else of the GPU, with
+        those that the start took.
     curves : DataFrame
         `KEY`, ``step``, ``loss``: the mean over a window of steps that ends there, at most
         `POINTS` for each run. A step has few noise samples; a window has many.
@@ -55,6 +56,7 @@ def run_trials(
     seeds: Sequence[int] = (0,),
     *,
     done: Container[tuple[str, str, int, int]] = (),
+    first: int = 0,
 ) -> Iterator[Trials]:
     """Explain images from every start, under every schedule, with every seed.
 
@@ -70,6 +72,8 @@ def run_trials(
         Of the noise; a seed's noise is the same for every start.
     done : container of tuples
         Runs, by `KEY`, that are not needed again.
+    first : int
+        Number of the first image.
 
     Yields
     ------
@@ -79,13 +83,15 @@ def run_trials(
     for image, seed, (schedule, solver), (name, start) in product(
         range(len(images)), seeds, schedules.items(), starts.items()
     ):
-        if (schedule, name, image, seed) in done:
+        key = {"schedule": schedule, "start": name, "image": first + image, "seed": seed}
+        if tuple(key.values()) in done:
             continue
         explainer = make(start=start, solver=solver, seed=seed)
-        begin = time.perf_counter()
+        # other work on the machine does not count as processor time
+        clock = time.process_time if explainer.device.type == "cpu" else time.perf_counter
+        begin = clock()
         explanation = explainer.explain(images[image : image + 1])
-        seconds = time.perf_counter() - begin
-        key = {"schedule": schedule, "start": name, "image": image, "seed": seed}
+        seconds = clock() - begin
         yield _recorded(explanation, key, seconds)
 
 
