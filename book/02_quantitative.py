@@ -17,7 +17,10 @@
 #
 # - rate-distortion curves of CartoonX, Pixel RDE and random orders, beside the published ones;
 # - whether CartoonX keeps the answer with fewer coefficients, as a paired test on the same images;
-# - how much of an explanation lies on the object, where the object's true outline is known.
+# - what the price of a coefficient, lambda, does to both;
+# - how much of an explanation lies on the object, where the object's true outline is known;
+# - the same measurements on the study's photographs, under several conditions, beside the published
+#   curves.
 
 # %% tags=["parameters"]
 profile: str = "sample"  # which images and classifiers: sample or imagenet
@@ -25,6 +28,7 @@ lambda_k: float = 20.0  # weight of the rate against the distortion, for Cartoon
 lambda_k_pixel: float = 4.0  # the same for Pixel RDE
 n_images: int = 8  # how many images are explained, at least 2
 draws: int = 4  # noise draws for each point of a curve
+sweep_images: int = 2  # how many of them are explained for a range of lambdas
 seed: int = 0  # seed of images, noise and random orders
 
 # %% [markdown]
@@ -142,6 +146,28 @@ outcomes = comparison_table(comparisons)
 shown(outcomes)
 
 # %% [markdown]
+# ## How the price of a coefficient matters
+#
+# A larger $\lambda$ keeps less and lets the answer move further. The report sweeps over $\lambda$ and
+# measures, for each mask that was found, how far the class probabilities are from those of the image,
+# with the distance $d$ above and a single draw of noise; this is not the squared change of one
+# probability that the mask was optimised for. Here the same is measured with one draw (dotted) and with
+# many (solid), along a path of solutions from the smallest $\lambda$ to the largest.
+
+# %%
+import pandas as pd
+
+from rcx.report.curve_figures import sweep_figure
+from rcx.sweeps import sweep_rows, sweep_table
+
+swept = data.images[:sweep_images]
+sweep = pd.concat([sweep_rows(explainer, swept, seed=seed) for explainer in (cartoonx, pixel_rde)])
+sweep_figure(sweep)
+
+# %%
+shown(sweep_table(sweep, seed=seed))
+
+# %% [markdown]
 # ## Does the explanation show the object?
 #
 # That a cartoon shows the relevant object is the other claim, and the report could only judge it by
@@ -175,6 +201,68 @@ localisation = localisation_table(pictures, data.object_masks, seed=seed)
 shown(localisation)
 
 # %% [markdown]
+# ## On the study's photographs
+#
+# All the above was computed while this page was made. The same on the study's own photographs takes
+# hours on a small machine, so it was run once, with `rcx study --profile imagenet`, and its numbers came
+# with this package: MobileNetV3-Small at 256 pixels, $\lambda = 20$ for CartoonX and 4 for Pixel RDE as in
+# the report, and the default solver.
+
+# %%
+from rcx.reference.study import photo_curves, photo_provenance, photo_rows
+
+network = "timm/tf_mobilenetv3_small_100"
+options = {"raw": False, "normalised": True}, {"as published": "as_published", "fair": "fair"}
+measured = {
+    f"{inputs}, {protocol}": photo_curves(network, 256, normalize=options[0][inputs], protocol=options[1][protocol])
+    for inputs in options[0] for protocol in options[1]
+}
+photos = {name: both for name, both in measured.items() if all(both)}
+pd.Series({name: len(keep["CartoonX"]) for name, (keep, _) in photos.items()}, name="photographs").to_frame()
+
+# %% [markdown]
+# First as published: raw images, one draw of noise, clamping for CartoonX only. The published curves are
+# dashed. They are of the same photographs and the same architecture, with other weights: the study used
+# those of torchvision, this package's run those that timm takes from TensorFlow.
+
+# %%
+as_published = photos["raw, as published"]
+curve_figure(*as_published, published=True, compare="98 of the same photographs, other weights")
+
+# %%
+from rcx.claims import condition_table, gap_table
+from rcx.reference import published_points
+
+methods = "CartoonX", "Pixel RDE"
+kept = {name: as_published[0][name] for name in methods}
+gaps = gap_table(kept, published_points("fig3-left", *methods), seed=seed)
+shown(gaps)
+
+# %% [markdown]
+# The same claim as above, now on the photographs, under each condition: as published; *fair*, that is
+# with all images clamped and several draws; and with images normalised as the network was trained.
+# Each column is a mean difference, CartoonX minus Pixel RDE, with its interval.
+
+# %%
+conditions = condition_table(photos, *methods, seed=seed)
+shown(conditions)
+
+# %% [markdown]
+# And the sweep over $\lambda$, beside the published means (dashed):
+
+# %%
+swept_photos = photo_rows("explanations", classifier=network, size=256, normalize=False, on_path=True)
+sweep_figure(swept_photos, published=True)
+
+# %% [markdown]
+# What the photographs' numbers were made with:
+
+# %%
+provenance = photo_provenance()
+facts = {"machine": provenance["machine"], **provenance["versions"], "hours of computing": round(provenance["seconds_of_results"] / 3600, 1)}
+pd.Series(facts, name="").to_frame()
+
+# %% [markdown]
 # ## What was found
 
 # %%
@@ -190,14 +278,21 @@ Markdown(f"""
 - Energy inside the object: CartoonX {cells.loc["CartoonX", "energy inside"]}, against {cells.loc["grey image", "energy inside"]} for the grey image; Pixel RDE {cells.loc["Pixel RDE", "energy inside"]}, against {cells.loc["random pixels", "energy inside"]} for random pixels.
 """)
 
+# %%
+Markdown("\n".join(
+    f"- Photographs, {name}: **{row.verdict}** on {row.images} of them; the area under CartoonX's curve, with the relevant kept, minus that under Pixel RDE's is {row['area, relevant kept']:.3f}."
+    for name, row in conditions.iterrows()
+))
+
 # %% [markdown]
 # The second claim, for [](07_verdict):
 
 # %%
+verdicts = [verdict(list(comparisons.values())), *conditions["verdict"]]
 Result(
     "claim-2",
-    f"CartoonX's area under the curve minus that of Pixel RDE, with the relevant kept: {area.difference:.3f}; lower in {area.first_lower} of {area.images} images.",
-    verdict(list(comparisons.values())),
+    f"CartoonX's area under the curve minus that of Pixel RDE, with the relevant kept: {area.difference:.3f} on {area.images} images of this chapter; on photographs " + ", ".join(f"{row['area, relevant kept']:.3f} ({name}, {row.images})" for name, row in conditions.iterrows()) + ".",
+    verdicts[0] if len(set(verdicts)) == 1 else "mixed",
     claimed="CartoonX reaches a lower distortion with fewer coefficients than Pixel RDE.",
     reported="Supported: most experiments were reproduced, and where numbers differ the claim still holds.",
 )

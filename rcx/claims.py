@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from rcx.curves import Curve
-from rcx.statistics import Comparison, Expected, compare, mean_interval, outcome
+from rcx.statistics import Comparison, Expected, compare, mean_interval, outcome, verdict
 
 Claimed = Mapping[str, tuple[Comparison, Expected]]
 """Comparisons by what is compared, each with what the claim expects of the first method."""
 
 DROPS = (1.0, 5.0)
 """Percentages of coefficients over which the initial drop is measured."""
+
+GAPS = (1.0, 5.0, 20.0, 50.0, 80.0)
+"""Percentages at which curves are compared with published ones."""
 
 MARGIN = 10.0
 """By how many percentage points of a normalised curve one network may be explained worse than
@@ -104,6 +108,76 @@ def network_comparisons(
         found[f"rise over the first {percent:g} %"] = (compare(*rises, seed=seed), "higher")
     harm = compare(harmed.areas, other_harmed.areas, seed=seed)
     return found | {higher: (harm, "higher")}
+
+
+def condition_table(
+    conditions: Mapping[str, tuple[Mapping[str, Curve], Mapping[str, Curve]]],
+    first: str,
+    second: str,
+    *,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Put the same claim to the test under several conditions.
+
+    Parameters
+    ----------
+    conditions : mapping of str to (mapping, mapping)
+        Curves by method, with the relevant kept and with the relevant randomised.
+    first, second, seed
+        As for `curve_comparisons`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each condition: how many images, the intervals of the mean differences, the
+        verdict.
+    """
+    rows = {}
+    for name, (keep, randomise) in conditions.items():
+        found = curve_comparisons(keep, randomise, first, second, seed=seed)
+        differences = {what: one.difference for what, (one, _) in found.items()}
+        rows[name] = {
+            "images": len(keep[first]),
+            **differences,
+            "verdict": verdict(list(found.values())),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def gap_table(
+    curves: Mapping[str, Curve], reported: Mapping[str, pd.DataFrame], *, seed: int = 0
+) -> pd.DataFrame:
+    """List how far mean curves are from published ones.
+
+    Parameters
+    ----------
+    curves : mapping of str to Curve
+        By method.
+    reported : mapping of str to DataFrame
+        Points ``x`` (percent) and ``y`` of the published curves, by method.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        By method and percentage (`GAPS`): the mean with its interval, the published value, and
+        their difference.
+    """
+    rows = {}
+    for name, curve in curves.items():
+        points = reported[name].sort_values("x")
+        for percent in GAPS:
+            here = mean_interval(curve.at(percent), seed=seed)
+            there = float(np.interp(percent, points["x"], points["y"]))
+            rows[name, percent] = {
+                "measured": here,
+                "published": there,
+                "difference": float(here.mean) - there,
+            }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(list(rows), names=["", "percent"])
+    return table
 
 
 def comparison_table(comparisons: Claimed, *, margin: float = 0) -> pd.DataFrame:

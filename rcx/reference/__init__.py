@@ -21,6 +21,18 @@ GPU_SECONDS = 96.0
 """What one published CartoonX took there, as it reports."""
 
 
+PUBLISHED_SERIES = {
+    "CartoonX": "cartoonx",
+    "Pixel RDE": "pixel-rde",
+    "random wavelets": "random-wavelet",
+    "random pixels": "random-pixel",
+    "CartoonX, CNN": "cartoonx-cnn",
+    "CartoonX, ViT": "cartoonx-vit",
+    "rollout, ViT": "attention-rollout",
+}
+"""What the published figures call the series of this package."""
+
+
 def published_curves(figure: Figure | None = None) -> pd.DataFrame:
     """Load the curves of the published figures.
 
@@ -39,6 +51,12 @@ def published_curves(figure: Figure | None = None) -> pd.DataFrame:
         raise ValueError(f"unknown figure {figure!r}; one of {', '.join(get_args(Figure))}")
     table = _read("published_curves.csv")
     return table if figure is None else table[table["figure"] == figure].reset_index(drop=True)
+
+
+def published_points(figure: Figure, *names: str) -> dict[str, pd.DataFrame]:
+    """Load points of a published figure by what this package calls its series."""
+    points = dict(iter(published_curves(figure).groupby("series")))
+    return {name: points[PUBLISHED_SERIES[name]] for name in names}
 
 
 def published_predictions() -> pd.DataFrame:

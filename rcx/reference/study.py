@@ -1,0 +1,145 @@
+"""What ``rcx study --profile imagenet`` measured on the published study's photographs.
+
+``python -m rcx.reference.study results/imagenet`` copies a study's tables here, as far as it went.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from rcx.curve_tables import curves_from_table
+from rcx.curves import Curve, Protocol
+
+Table = Literal["curves", "explanations"]
+
+RUN = ["classifier", "normalize", "size", "seed"]
+"""Columns that tell a study's runs apart."""
+
+_FOLDER = "photographs"
+_LEFT_OUT = ["result", "place", "run", "image_sha256"]  # of the store, and not of the images
+
+
+def photo_rows(table: Table, **where: object) -> pd.DataFrame:
+    """Load measurements on the published study's photographs.
+
+    Parameters
+    ----------
+    table : {"curves", "explanations"}
+        Points of rate-distortion curves, as of `rcx.curve_tables.curve_table`; or a row for each
+        explanation: ``image``, `RUN`, ``series``, ``method``, ``lambda_k``, ``on_path`` (solved
+        from its neighbour's mask), classes, probabilities, ``distortion``, ``nonsparsity``,
+        ``l2`` (between probabilities, mean of 64 draws), ``l2_one_draw``, steps and residual.
+    **where
+        Values of columns, as ``classifier="timm/tf_mobilenetv3_small_100"``, ``normalize=False``.
+
+    Returns
+    -------
+    DataFrame
+        The rows that have them; none where this was not measured.
+
+    Raises
+    ------
+    ValueError
+        If the table has no such column.
+    """
+    with files("rcx.reference").joinpath(_FOLDER, f"{table}.parquet").open("rb") as file:
+        rows = pd.read_parquet(file)
+    for column, value in where.items():
+        if column not in rows:
+            raise ValueError(f"the table has no column {column!r}; it has {', '.join(rows)}")
+        rows = rows[rows[column] == value]
+    return rows.reset_index(drop=True)
+
+
+def photo_curves(
+    classifier: str, size: int, *, normalize: bool, protocol: Protocol, seed: int = 0
+) -> tuple[dict[str, Curve], dict[str, Curve]]:
+    """Load the rate-distortion curves of the published study's photographs.
+
+    Parameters
+    ----------
+    classifier : str
+        As ``"timm/tf_mobilenetv3_small_100"``.
+    size : int
+        Height and width of the photographs.
+    normalize : bool
+        False for raw images, as published.
+    protocol : str
+        See `rcx.curves.rate_distortion_curve`.
+    seed : int
+        Of explanations and curves.
+
+    Returns
+    -------
+    keep, randomise : dict of str to Curve
+        By series, all of the same images; both are empty where this was not measured.
+    """
+    where = {"classifier": classifier, "size": size, "normalize": normalize, "seed": seed}
+    rows = photo_rows("curves", protocol=protocol, **where)
+    return tuple(  # type: ignore[return-value]
+        curves_from_table(part) if len(part := rows[rows["direction"] == way]) else {}
+        for way in ("keep", "randomise")
+    )
+
+
+def photo_provenance() -> dict[str, Any]:
+    """Load what the photographs' measurements were made with: settings, versions, machine, time."""
+    text = files("rcx.reference").joinpath(_FOLDER, "provenance.json").read_text(encoding="utf-8")
+    provenance: dict[str, Any] = json.loads(text)
+    return provenance
+
+
+def publish(study: Path, folder: Path) -> dict[Table, int]:
+    """Copy the tables of a study, without the images that are not finished.
+
+    Parameters
+    ----------
+    study : Path
+        The output folder of ``rcx study``.
+    folder : Path
+        Where the tables go; made if need be.
+
+    Returns
+    -------
+    dict
+        Rows of each table.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    counts: dict[Table, int] = {}
+    tables: tuple[Table, ...] = ("curves", "explanations")
+    for table in tables:
+        rows = pd.read_parquet(study / "tables" / f"{table}.parquet")
+        rows = rows.drop(columns=[name for name in _LEFT_OUT if name in rows])
+        # an image that two runs have in common has its rows twice
+        rows = _finished(rows.drop_duplicates(ignore_index=True))
+        rows.to_parquet(folder / f"{table}.parquet", compression="zstd", index=False)
+        counts[table] = len(rows)
+    provenance = json.loads((study / "tables" / "provenance.json").read_text(encoding="utf-8"))
+    text = json.dumps(provenance, indent=1, sort_keys=True)
+    (folder / "provenance.json").write_text(text + "\n", encoding="utf-8")
+    return counts
+
+
+def _finished(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out images that have fewer rows than others of the same run."""
+    run = [*RUN, "on_path"] if "on_path" in rows else RUN
+    count = rows.groupby([*run, "image"], observed=True)["series"].transform("size")
+    most = count.groupby([rows[name] for name in run], observed=True).transform("max")
+    return rows[count == most].reset_index(drop=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Copy the tables of the study that the one argument names."""
+    (study,) = sys.argv[1:] if arguments is None else arguments
+    print(publish(Path(study), Path(__file__).parent / _FOLDER))
+
+
+if __name__ == "__main__":
+    main()

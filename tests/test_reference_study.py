@@ -1,0 +1,72 @@
+"""Numbers of the study's photographs: published whole, loaded as curves, summed up as claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rcx.claims import GAPS, condition_table, gap_table
+from rcx.reference import published_points
+from rcx.reference.study import photo_curves, photo_provenance, photo_rows, publish
+
+NETWORK = "timm/tf_mobilenetv3_small_100"
+METHODS = ("CartoonX", "Pixel RDE")
+
+
+@pytest.fixture(scope="module")
+def raw() -> tuple:
+    return photo_curves(NETWORK, 256, normalize=False, protocol="as_published")
+
+
+def test_curves_end_where_everything_or_nothing_is_kept(raw: tuple) -> None:
+    keep, randomise = raw
+    assert set(keep) == set(randomise) == {*METHODS, "random wavelets", "random pixels"}
+    for name in METHODS:
+        assert keep[name].at(100).max() < 1e-3 and randomise[name].at(0).max() < 1e-3
+        assert len(keep[name]) == len(randomise[name]) >= 2
+
+
+def test_every_explained_photograph_has_its_curves(raw: tuple) -> None:
+    rows = photo_rows(
+        "explanations", classifier=NETWORK, size=256, normalize=False, on_path=False, seed=0
+    )
+    assert rows.groupby("series", observed=True).size().eq(len(raw[0]["CartoonX"])).all()
+    assert not rows[["image", "series"]].duplicated().any()
+    assert photo_provenance()["settings"]["profile"] == "imagenet"
+
+
+def test_the_same_claim_under_several_conditions(raw: tuple) -> None:
+    table = condition_table({"raw": raw, "again": raw}, *METHODS)
+    assert table.loc["raw"].equals(table.loc["again"])
+    assert table.loc["raw", "verdict"] in ("supported", "not supported", "mixed")
+
+
+def test_gaps_are_what_is_measured_minus_what_was_published(raw: tuple) -> None:
+    keep = {name: raw[0][name] for name in METHODS}
+    points = published_points("fig3-left", *METHODS)
+    table = gap_table(keep, points)
+    assert set(table.index) == {(name, percent) for name in METHODS for percent in GAPS}
+    gaps = [row.measured.mean - row.published for row in table.itertuples()]
+    assert table["difference"].tolist() == pytest.approx(gaps)
+
+
+def test_nothing_was_measured_of_another_network_and_columns_are_known() -> None:
+    assert photo_curves("timm/other", 256, normalize=False, protocol="fair") == ({}, {})
+    with pytest.raises(ValueError, match="no column 'model'"):
+        photo_rows("curves", model="x")
+
+
+def test_images_that_are_not_finished_are_left_out(tmp_path: Path) -> None:
+    run = {"classifier": "c", "normalize": True, "size": 8, "seed": 0, "result": "x"}
+    rows = [{"image": i, "series": s, **run} for i in ("a", "b", "c") for s in ("one", "two")]
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    for table in ("curves", "explanations"):
+        # and one that two runs have in common
+        pd.DataFrame([*rows[:5], rows[0]]).to_parquet(folder / f"{table}.parquet")
+    (folder / "provenance.json").write_text("{}")
+    assert publish(tmp_path, tmp_path / "out") == {"curves": 4, "explanations": 4}
+    kept = pd.read_parquet(tmp_path / "out" / "curves.parquet")
+    assert set(kept["image"]) == {"a", "b"} and "result" not in kept
