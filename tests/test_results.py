@@ -66,7 +66,7 @@ def test_verdicts_say_what_is_missing_and_why() -> None:
     assert "&lt;3" in cards
     assert "failed before it came to a result" in cards
     assert "03_vit_agnosticism has not been run" in cards
-    assert table.count("not run") == 3
+    assert table.count("not known") == 3
     assert missing(runs)[0] == "02_quantitative"
 
 

@@ -32,13 +32,13 @@ def verdict_table(runs: Mapping[str, ChapterRun]) -> HTML:
     rows = ""
     for claim in CLAIMS:
         result = _result(runs, claim)
-        outcome = _badge(result.outcome) if result else "not run"
-        measured = escape(result.measured) if result else ""
+        outcome = _badge(result.outcome) if result else "not known"
+        measured = escape(result.measured) if result else _reason(runs, claim)
         rows += (
-            f"<tr><th scope='row'>{claim.number}</th><td>{_link(runs, claim)}</td>"
+            f"<tr><th scope='row'>{_link(runs, claim)} ({claim.number})</th>"
             f"<td>{outcome}</td><td>{measured}</td></tr>"
         )
-    head = "<tr><th>Claim</th><th></th><th>Verdict</th><th>Measured</th></tr>"
+    head = "<tr><th>Claim</th><th>Verdict</th><th>Measured</th></tr>"
     return HTML(
         "<div class='rcx-scroll'><table class='table rcx-verdicts'>"
         f"<thead>{head}</thead><tbody>{rows}</tbody></table></div>"
