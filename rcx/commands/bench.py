@@ -91,7 +91,7 @@ def _scaling(model: str, entries: int, seed: int) -> None:
 
         classifier = load_classifier(model)
         costs = cost_table(classifier, seed=seed)
-        show_table("Processor seconds of an explanation", costs.set_index("quantity"))
+        show_table("Processor seconds of a step", costs.set_index("quantity"))
         show_table("They grow with the power", exponents(costs).to_frame())
         took = seconds_of_one(classifier, seed=seed)
         days = days_for_imagenet(took)
