@@ -21,7 +21,7 @@ def build(root: Path, *arguments: str, **environment: str) -> subprocess.Complet
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=600,  # on a machine that has other work, too
         check=False,
     )
 
