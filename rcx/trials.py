@@ -32,8 +32,8 @@ class Trials(NamedTuple):
     ----------
     runs : DataFrame
         A row for each run: `KEY`; ``loss``, ``distortion``, ``nonsparsity`` by fresh noise;
-        ``label_kept``; ``converged``; ``steps``; ``seconds``, of the processor or else of the GPU, with
-        those that the start took.
+        ``label_kept``; ``converged``; ``steps``; ``seconds``, of the processor or else
+        of the GPU, with those that the start took.
     curves : DataFrame
         `KEY`, ``step``, ``loss``: the mean over a window of steps that ends there, at most
         `POINTS` for each run. A step has few noise samples; a window has many.
