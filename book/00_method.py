@@ -100,7 +100,7 @@ synthesis is off by {error:.1e} at most, which is rounding.
 # Here are the coefficients of the grey image, a tile for each band. The coarse bands are in the
 # upper left, and each orientation sees the edges that cross it.
 
-# %%
+# %% mystnb={"figure": {"caption": "Wavelet coefficients of the grey image, a tile for each band.", "name": "fig-coefficients"}}
 grey = wavelets.analyse(image.mean(1))[0]
 pyramid_figure(wavelets, {"size of the coefficients, by band": grey})
 
@@ -247,7 +247,7 @@ pd.DataFrame({name: {key: str(getattr(preset, key)) for key in compared} for nam
 # plain length of the gradient never would. The residual is averaged over about the last twenty
 # steps; where it falls below the tolerance, the image has *converged* and stops.
 
-# %%
+# %% mystnb={"figure": {"caption": "Distortion, non-sparsity, loss and residual, step by step.", "name": "fig-history"}}
 explanation = explainer.explain(image)
 history_figure(explanation)
 
@@ -256,7 +256,7 @@ history_figure(explanation)
 # magnitude; the distortion stays low until entries go that matter, and then the two are weighed. The
 # dotted line is the tolerance.
 #
-# The same steps as pictures. Press the button, or move the slider by hand or with the arrow keys. *What
+# The same steps as in {numref}`fig-history`, as pictures. Press the button, or move the slider by hand or with the arrow keys. *What
 # to look for*: at first the whole image only grows darker, as every wavelet pays the same price; then
 # most of it goes, and what the answer rests on stays and comes back.
 
@@ -305,10 +305,10 @@ picture_grid(
 )
 
 # %% [markdown]
-# And the mask itself, by band. A fine wavelet is kept where an edge matters, a coarse one where it is
+# And the mask itself, by band, in {numref}`fig-mask` beside the coefficients of {numref}`fig-coefficients`. A fine wavelet is kept where an edge matters, a coarse one where it is
 # enough to know that something bright is there. The table says how much of each band is kept.
 
-# %%
+# %% mystnb={"figure": {"caption": "The coefficients, and how much of each the mask keeps.", "name": "fig-mask"}}
 pyramid_figure(wavelets, {"coefficients": grey, "mask": explanation.mask[0]})
 
 # %%

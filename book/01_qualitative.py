@@ -164,7 +164,7 @@ scrubber(by_method, "method", caption="Three accounts of a transformer's answer.
 # these are the same question.) A small probability of the true class leaves little to lose, so that a
 # sparse mask comes cheap there: read the second cartoon together with its probability.
 
-# %%
+# %% mystnb={"figure": {"caption": "The doubtful images: what speaks for the predicted class, and what for the true one.", "name": "fig-doubtful"}}
 last = slice(n_images, None)
 for_truth = rcx.CartoonX(model, lambda_k=lambda_k, seed=seed).explain(images[last], labels[last])
 explanation_figure(
@@ -198,7 +198,7 @@ scrubber(paths, "price", start=3, caption="The cartoon for rising lambda. Red: t
 # %% [markdown]
 # Every other step of the first image's path, side by side, and all of its numbers:
 
-# %%
+# %% mystnb={"figure": {"caption": "The first image along the path.", "name": "fig-path"}}
 few = path[1::2]
 picture_grid(
     [[images[0], *(step.picture[0] for step in few)]],
