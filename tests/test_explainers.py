@@ -15,6 +15,10 @@ from rcx.distortion import DistortionMeasure
 from rcx.explanation import Explanation
 from rcx.starts import Start
 
+# these clouds have no foreground, and no network was trained on them
+STARTS = [start for start in get_args(Start) if start != "predicted"]
+pytestmark = pytest.mark.filterwarnings("ignore::rcx.foreground.ForegroundWarning")
+
 QUICK = rcx.SolverSettings(steps=10, samples=2, stop_early=False)
 COMMON: dict[str, Any] = {
     "solver": QUICK,
@@ -126,7 +130,7 @@ def test_starting_masks_stay_with_their_images_when_the_work_is_split() -> None:
 # --- seeds
 
 
-@pytest.mark.parametrize("start", get_args(Start))
+@pytest.mark.parametrize("start", STARTS)
 @both_methods
 def test_a_seed_gives_the_same_bits(method: Method, start: str) -> None:
     images, classifier = smooth_images(2), tiny_cnn()
@@ -201,7 +205,7 @@ def test_what_is_reported_was_measured_on_fresh_noise(method: Method) -> None:
 
 
 @pytest.mark.parametrize("measure", get_args(DistortionMeasure))
-@pytest.mark.parametrize("start", get_args(Start))
+@pytest.mark.parametrize("start", STARTS)
 @both_methods
 def test_every_measure_and_start_lowers_the_loss(
     method: Method, start: str, measure: DistortionMeasure
