@@ -41,7 +41,12 @@ def packed(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> bytes:
         name: tensors[name].detach().cpu().clone(memory_format=torch.contiguous_format)
         for name in sorted(tensors)
     }
-    header, data = _split(save(apart))
+    return with_notes(save(apart), notes)
+
+
+def with_notes(content: bytes, notes: Mapping[str, str]) -> bytes:
+    """The same tensors with other metadata, as `packed` gives it."""
+    header, data = _split(content)
     header[_METADATA] = dict(notes)
     header[_METADATA][_CHECKSUM] = _checksum(header, data)
     return _joined(header, data)

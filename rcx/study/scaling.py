@@ -15,7 +15,7 @@ import torch
 from rcx.choices import image_size
 from rcx.classifiers import Classifier
 from rcx.explainers import CartoonX
-from rcx.files import packed
+from rcx.files import packed, with_notes
 from rcx.sample import draw_scenes
 from rcx.solver import SolverSettings
 from rcx.study.keys import Key
@@ -164,11 +164,12 @@ def _fill(folder: Path, keys: Sequence[Key]) -> None:
     """Write files as `Store.put` does, without waiting for the disk each time."""
     one = torch.zeros(1)
     tensors, notes = KINDS["evaluation"].parts(Evaluation(one, one, one))
+    content = packed(tensors, notes)
     with Store(folder, indexed=False) as store:
         for key in keys:
             path = store.path(key)
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(packed(tensors, {**notes, "key": key.text}))
+            path.write_bytes(with_notes(content, {**notes, "key": key.text}))
 
 
 def _resumed(store: Store, entries: int) -> None:
