@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from rcx import sweeps
 from rcx.choices import image_size
 from rcx.classifiers import Classifier, WeightsError, load_classifier
 from rcx.curves import COARSE, DRAWS, PERCENT, Direction
@@ -33,7 +34,7 @@ from rcx.study.keys import (
 from rcx.study.settings import CurveSettings, MethodSettings, RunSettings, StudySettings
 
 GRIDS = {"percent": PERCENT, "coarse": COARSE}
-EVALUATION_DRAWS = 64
+EVALUATION_DRAWS = sweeps.DRAWS
 
 
 @dataclass(frozen=True)

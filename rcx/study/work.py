@@ -17,7 +17,7 @@ from rcx.explanation import Explanation
 from rcx.files import DamagedError
 from rcx.images import ImageError
 from rcx.objective import Objective
-from rcx.rankings import Ranking, generator_of
+from rcx.rankings import Ranking
 from rcx.representations import Pixels
 from rcx.rollout import rollout
 from rcx.study.keys import image_seed
@@ -25,6 +25,7 @@ from rcx.study.kinds import Evaluation, Result, Rollout
 from rcx.study.setup import EVALUATION_DRAWS, GRIDS, Setup, Wanted
 from rcx.study.sources import Failure, Source
 from rcx.study.store import Store, StoreError
+from rcx.sweeps import answers_at_masks
 from rcx.text import reason
 
 Advance = Callable[[float], None]
@@ -198,10 +199,9 @@ class Work:
                 clamp=explainer.clamp,
                 antithetic=False,
             )
-            fields = objective.draw(EVALUATION_DRAWS, generator_of(image.seed, "noise"))
             for one, explanation in zip(wanted, explanations, strict=True):
                 mask = explanation.mask.to(self.setup.device)
-                many, single = (objective.answer(mask, some) for some in (fields, fields[:1]))
+                many, single = answers_at_masks(objective, mask, EVALUATION_DRAWS, image.seed)
                 parts = (single.distortion, many.distortion, many.spread)
                 yield one, Evaluation(*(part.cpu() for part in parts))
 
