@@ -72,10 +72,11 @@ def test_interrupted_within_seconds_and_resumed(tmp_path, undisturbed, kind):
     time.sleep(3 + slow)  # now it solves
     begin = time.monotonic()
     process.send_signal(kind)
+    said = next(line for line in process.stdout if "interrupted" in line)
+    assert "the same command goes on from here" in said
+    assert time.monotonic() - begin < max(5, slow / 2)
     output, _ = process.communicate(timeout=60)
-    assert time.monotonic() - begin < max(5, slow)
-    assert process.returncode == 130, output
-    assert "interrupted" in output
+    assert process.returncode == 130
     assert "Traceback" not in output
     assert run("-s", tiny(tmp_path), "--out", out)[0] == 0
     assert_like(out, undisturbed)
