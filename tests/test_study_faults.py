@@ -59,8 +59,8 @@ def test_killed_at_random_moments_and_resumed(tmp_path, undisturbed, kills):
 def test_interrupted_within_seconds_and_resumed(tmp_path, undisturbed, kind):
     out = tmp_path / "out"
     path = tmp_path / "study.toml"
-    # one solve that would take minutes
-    path.write_text(tiny(tmp_path).read_text().replace("steps = 3", "steps = 5000"))
+    endless = "steps = 100000, stop_early = false"
+    path.write_text(tiny(tmp_path).read_text().replace("steps = 3", endless))
     begin = time.monotonic()
     process = start("-s", path, "--out", out)
     for line in process.stdout:

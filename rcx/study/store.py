@@ -88,6 +88,8 @@ class Store:
                 self._write_rows()
             self._index.close()
             self._index = None
+            with suppress(OSError):  # what workers have left, who are gone by now
+                sweep(self.folder / "unfinished")
 
     def path(self, key: Key) -> Path:
         """Where the result of a key is, or would be."""
