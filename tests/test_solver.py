@@ -413,5 +413,6 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_unknown_presets_are_named_with_the_known_ones() -> None:
     assert SolverSettings.preset("fast") == SolverSettings()
-    with pytest.raises(ValueError, match="unknown solver preset 'slow'; one of fast, short, published"):
+    known = "unknown solver preset 'slow'; one of fast, short, published"
+    with pytest.raises(ValueError, match=known):
         SolverSettings.preset("slow")  # type: ignore[arg-type]
