@@ -144,7 +144,7 @@ def test_options_reach_the_explanation(photos, tmp_path):
         (["--fit", "squeeze"], 2, "fit must be 'stretch' or 'crop'"),
         (["--preset", "slow"], 2, "unknown solver preset 'slow'"),
         (["--device", "toaster"], 2, "device 'toaster' cannot be used"),
-        (["--steps", "0"], 2, "--steps"),
+        (["--steps", "-1"], 2, "--steps"),
         (["--nonsense"], 2, "nonsense"),
     ],
 )

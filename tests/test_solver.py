@@ -300,7 +300,7 @@ def test_history_is_that_of_the_masks_before_each_step() -> None:
     settings = SolverSettings(steps=6, samples=4)
     start = torch.rand(ones(objective).shape, generator=seeded(8))
     history = solve(objective, start, lambda_k, settings, seeded(0)).history
-    fields = objective.draw(4, seeded(0))
+    fields = objective.draw(settings.samples_at(0), seeded(0))
     first = objective.answer(start, fields).distortion
     torch.testing.assert_close(history["distortion"][:, 0], first, atol=1e-6, rtol=1e-4)
     torch.testing.assert_close(history["nonsparsity"][:, 0], start.mean(1))
@@ -310,6 +310,13 @@ def test_history_is_that_of_the_masks_before_each_step() -> None:
 
 
 # --- conduct
+
+
+def test_the_careful_steps_take_half_of_the_samples() -> None:
+    settings = SolverSettings(steps=10, samples=4, early_share=0.3)
+    assert [settings.samples_at(step) for step in range(10)] == [2] * 3 + [4] * 7
+    assert SolverSettings.preset("published").samples_at(0) == 64
+    assert SolverSettings(steps=10, samples=1).samples_at(0) == 1
 
 
 @pytest.mark.parametrize("samples", [1, 4])
