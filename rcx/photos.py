@@ -49,7 +49,9 @@ class ExplainedPhoto:
 def find_photos(paths: Paths) -> tuple[list[Path], list[ImageFailure]]:
     """As `rcx.images.find_images`, but a file that is named twice is listed once."""
     files, failures = find_images(paths)
-    return list({file.resolve(): file for file in reversed(files)}.values())[::-1], failures
+    # realpath and not resolve, which fails where a link leads to itself
+    different = {os.path.realpath(file): file for file in reversed(files)}
+    return list(different.values())[::-1], failures
 
 
 def explain_photos(
@@ -194,8 +196,9 @@ def output_names(files: Sequence[Path], folder: Path, suffixes: Sequence[str]) -
     dict of Path to str
         The file's stem or, where that is taken by an earlier one, stem-2, stem-3 and so on.
     """
-    root = folder.resolve()
-    taken = {file.name.casefold() for file in files if file.resolve().parent == root}
+    root = os.path.realpath(folder)
+    places = [(os.path.split(os.path.realpath(file))[0], file.name) for file in files]
+    taken = {name.casefold() for place, name in places if place == root}
     names = {}
     for file in files:
         stem = file.stem

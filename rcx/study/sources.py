@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rcx.images import Fit, ImageError, find_images, read_image, study_images
+from rcx.images import Fit, ImageError, read_image, study_images
+from rcx.photos import find_photos
 from rcx.profiles import FIRST_SCENE_SEED
 from rcx.sample import SAMPLE_CLASSES, draw_scenes
 from rcx.study.keys import Document
@@ -108,8 +109,7 @@ def find_sources(settings: StudySettings) -> tuple[list[Source], list[Failure]]:
         chosen = [files[place] for place in order]
         sources = [Source(path.stem, label, path) for path, label in chosen]
     else:
-        paths, unread = find_images(settings.images or ())
-        paths = list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
+        paths, unread = find_photos(settings.images or ())
         failures = [Failure(str(one.path), "", "image", one.reason) for one in unread]
         if not paths:
             told = "; ".join(str(one) for one in unread[:3])
