@@ -22,7 +22,14 @@ from rcx.objective import Objective
 from rcx.representations import Representation
 
 _FORMAT = "rcx start network 1"
-_ODDS = (1.0, 2.0, 5.0, 20.0, 100.0)  # times the predicted ones, until a mask keeps the class
+_ODDS = (
+    1.0,
+    2.0,
+    5.0,
+    20.0,
+    100.0,
+    1000.0,
+)  # times the predicted ones, until a mask keeps the class
 
 
 class StartSettings(BaseModel):
