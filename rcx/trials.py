@@ -134,7 +134,7 @@ def steps_to_reach(trials: Trials, goal: pd.Series, *, margin: float = 0.05) -> 
     curves = trials.curves.join(goal.rename("goal"), on=["image", "seed"])
     reached = curves["loss"] <= (1 + margin) * curves["goal"]
     first = curves["step"].where(reached, np.inf)
-    return first.groupby([curves[name] for name in KEY], sort=False).min()
+    return first.groupby([curves[name] for name in KEY]).min()
 
 
 def starts_table(

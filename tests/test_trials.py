@@ -127,6 +127,6 @@ def test_curves_have_a_band_for_each_start() -> None:
     interval = found["ones"]
     assert (interval.low <= interval.mean).all()
     assert (interval.mean <= interval.high).all()
-    figure = starts_figure(trials, {"default": "Default"}, goal=("default", "ones"))
+    figure = starts_figure(trials, {"default": "Default"})
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(SLOPES)

@@ -26,8 +26,8 @@ from rcx.trials import KEY, Trials, run_trials
 
 HEURISTICS = ("random", "uniform", "foreground", "foreground-uniform")
 PLAN: dict[str, dict[str, int]] = {
-    "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 6),
-    "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 12), "predicted": 24},
+    "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 4),
+    "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 16), "predicted": 24},
     "short": {"ones": 24, "predicted": 24},
     "none": {"predicted": 24},
 }

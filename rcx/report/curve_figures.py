@@ -183,4 +183,6 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 def _written(value: object) -> object:
     if isinstance(value, Interval):
         return f"{value:.3f}" if value.mean == value.mean else "not known"
-    return f"{value:.2g}" if isinstance(value, float) else value
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
+    return value

@@ -6,17 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rcx.report.figures import FAINT, STYLE, StyledFigure, style
-from rcx.trials import Trials, curve_intervals, final_losses
+from rcx.report.figures import STYLE, StyledFigure, style
+from rcx.trials import Trials, curve_intervals
 
 
-def starts_figure(
-    trials: Trials,
-    schedules: Mapping[str, str],
-    *,
-    goal: tuple[str, str] | None = None,
-    seed: int = 0,
-) -> StyledFigure:
+def starts_figure(trials: Trials, schedules: Mapping[str, str], *, seed: int = 0) -> StyledFigure:
     """Show how the loss falls from each start: the mean over images and its interval.
 
     Parameters
@@ -24,8 +18,6 @@ def starts_figure(
     trials : Trials
     schedules : mapping of str to str
         Which schedules, a panel each, and the panel's title.
-    goal : (str, str), optional
-        Schedule and start whose mean final loss is drawn as a dotted line.
     seed : int
         Of the bootstrap.
 
@@ -46,11 +38,8 @@ def starts_figure(
                 axes.fill_between(
                     steps, interval.low, interval.high, color=colours[start], alpha=0.15, lw=0
                 )
-            if goal is not None:
-                loss = final_losses(trials.runs, *goal).mean()
-                axes.axhline(loss, color=FAINT, linestyle=":", linewidth=1)
             axes.set(title=title, xlabel="step", yscale="log")
             axes.margins(x=0.01)
         panels[0].set_ylabel("loss")
-        panels[-1].legend()
+        panels[0].legend()
     return figure
