@@ -92,15 +92,17 @@ class MaskFrames:
         settings = self.explainer.solver
         wanted = {round(settings.steps * (place / (count - 1)) ** 1.5) for place in range(count)}
         generator = torch.Generator().manual_seed(self.explainer.seed)
-        start = initial_mask(self.explainer.start, self.objective, generator)
+        lambda_k = torch.full((1,), self.explainer.lambda_k)
+        start = initial_mask(self.explainer.start, self.objective, generator, lambda_k)
         seen = {0: start}
 
         def watch(step: int, mask: Tensor) -> None:
             if step in wanted:
                 seen[step] = mask
 
-        lambda_k = torch.full((1,), self.explainer.lambda_k).to(start)
-        solution = solve(self.objective, start, lambda_k, settings, generator, watch=watch)
+        solution = solve(
+            self.objective, start, lambda_k.to(start), settings, generator, watch=watch
+        )
         seen[int(solution.steps)] = solution.mask
         return self.frames(torch.cat(list(seen.values())), [f"step {step}" for step in seen])
 
