@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rcx.files import DamagedError, packed, unpacked
+from rcx.system import write_whole
 
 _FORMAT = "rcx explanation 1"
 
@@ -152,12 +152,7 @@ class Explanation:
         The settings are in the file's metadata under ``"settings"``, as JSON.
         """
         path = Path(path)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(packed(*self.parts()))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, packed(*self.parts()))
         return path
 
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from itertools import pairwise
@@ -13,23 +12,17 @@ from typing import Any, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate
 
+from rcx.files import DamagedError, packed, unpacked
 from rcx.objective import Objective
 from rcx.representations import Representation
+from rcx.system import write_whole
 
 _FORMAT = "rcx start network 1"
-_ODDS = (
-    1.0,
-    2.0,
-    5.0,
-    20.0,
-    100.0,
-    1000.0,
-)  # times the predicted ones, until a mask keeps the class
+# times the predicted ones, until a mask keeps the class
+_ODDS = (1.0, 2.0, 5.0, 20.0, 100.0, 1000.0)
 
 
 class StartSettings(BaseModel):
@@ -67,6 +60,11 @@ class StartSettings(BaseModel):
     method: str
     classifier: str
     weights_hash: str
+
+
+def orientations(representation: Representation) -> tuple[int, ...]:
+    """How many orientations each band has, coarse to fine: 3 for details, else 1."""
+    return tuple(band.shape[0] if len(band.shape) == 3 else 1 for band in representation.bands)
 
 
 class Evidence(NamedTuple):
@@ -152,10 +150,7 @@ class StartNetwork(nn.Module):
                 "the start network was trained for images of {} x {}, not of {} x {}; train one "
                 "for these with rcx train-start".format(*size, *representation.size)
             )
-        channels = tuple(
-            band.shape[0] if len(band.shape) == 3 else 1 for band in representation.bands
-        )
-        if channels != self.settings.channels:
+        if orientations(representation) != self.settings.channels:
             raise ValueError(f"the start network is for {len(self.settings.channels)} bands")
 
     def forward(self, objective: Objective, evidence: Evidence, lambda_k: Tensor) -> Tensor:
@@ -250,13 +245,13 @@ class StartNetwork(nn.Module):
     def save(self, path: str | Path) -> Path:
         """Write to a safetensors file, in half precision; it appears whole or not at all."""
         path = Path(path)
-        tensors = {name: tensor.half().contiguous() for name, tensor in self.state_dict().items()}
+        tensors = {name: tensor.half() for name, tensor in self.state_dict().items()}
         header = {
             "format": _FORMAT,
             "settings": self.settings.model_dump_json(),
             "history": json.dumps(self.history, sort_keys=True),
         }
-        write_whole(path, save(tensors, header))
+        write_whole(path, packed(tensors, header))
         return path
 
     @classmethod
@@ -269,11 +264,9 @@ class StartNetwork(nn.Module):
             If the file is damaged or holds something else.
         """
         try:
-            with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+            tensors, header = unpacked(Path(path).read_bytes())
+        except DamagedError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
         if header.get("format") != _FORMAT:
             raise ValueError(f"{path} is a safetensors file, but no rcx start network")
         try:
@@ -308,16 +301,6 @@ def shipped_network(method: str, weights_hash: str, name: str) -> StartNetwork:
         f"no start network for {method} comes with {name}: train one with rcx train-start, and "
         "give StartNetwork.load(file) as the start"
     )
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _resized(features: Tensor, like: Tensor) -> Tensor:

@@ -12,16 +12,22 @@ from typing import Any, NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from rcx.classifiers import inference_copy
 from rcx.explainer import Explainer
 from rcx.explanation import versions
+from rcx.files import packed, unpacked
 from rcx.inputs import checked_images, checked_lambda
 from rcx.objective import Objective
-from rcx.start_network import Evidence, StartNetwork, StartSettings, gather_evidence, write_whole
+from rcx.start_network import (
+    Evidence,
+    StartNetwork,
+    StartSettings,
+    gather_evidence,
+    orientations,
+)
+from rcx.system import write_whole
 
 _WIDTHS = (8, 16, 24, 32)  # of the finest bands, from the finest; coarser ones are as the last
 _SMALLEST_PRICE = 0.02  # share of lambda that training begins with
@@ -143,7 +149,7 @@ class Trainer:
         shape = StartSettings(
             representation=self.representation.name,
             size=tuple(images.shape[-2:]),
-            channels=tuple(band.shape[0] if len(band.shape) == 3 else 1 for band in bands),
+            channels=orientations(self.representation),
             widths=tuple(widths),
             lambda_k=settings.lambda_k,
             method=explainer.method,
@@ -246,8 +252,7 @@ class Trainer:
             "settings": self.settings.model_dump(),
             "task": self._task(),
         }
-        whole = {name: value.detach().cpu().clone() for name, value in tensors.items()}
-        write_whole(path, save(whole, {"checkpoint": json.dumps(header)}))
+        write_whole(path, packed(tensors, {"checkpoint": json.dumps(header)}))
 
     def resume(self, path: Path) -> None:
         """Go on from what `keep` wrote.
@@ -258,10 +263,9 @@ class Trainer:
             If the file is damaged, or belongs to another training.
         """
         try:
-            with safe_open(path, framework="pt") as file:
-                header = json.loads((file.metadata() or {})["checkpoint"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, ValueError) as error:
+            tensors, notes = unpacked(path.read_bytes())
+            header = json.loads(notes["checkpoint"])
+        except (KeyError, ValueError) as error:
             raise ValueError(f"{path} is no readable checkpoint: {error}; delete it") from error
         free = {"steps": 1}  # may follow from --minutes
         asked, kept = self.settings.model_dump() | free, header["settings"] | free

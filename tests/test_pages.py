@@ -217,6 +217,7 @@ def test_a_build_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert "chapter a_quick: unchanged" in result.stdout
     assert "chapter b_slow: ran in" in result.stdout
     assert not list((root / ".rcx").rglob("*.partial"))
+    assert not list((root / ".rcx").rglob("*.part"))
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def damaged(path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("cut", "not a readable safetensors file"),
+        ("cut", "checksum does not fit"),
         ("empty", "not a readable safetensors file"),
         ("pickle", "not a readable safetensors file"),
         ("other", "no rcx start network"),

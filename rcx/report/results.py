@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from nbformat import NotebookNode
 
+from rcx.system import write_whole
+
 Outcome = Literal["supported", "not supported", "mixed", "open"]
 
 _KEY = "rcx_result"  # in an output's metadata
@@ -114,11 +116,9 @@ def write_run(folder: Path, run: ChapterRun) -> None:
     """Write a chapter's run and results for other pages; the file appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run.chapter}.json"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
     # sorted, as in a notebook file: the same bytes for a run and for what the store kept of it
     text = json.dumps(asdict(run), default=str, indent=1, sort_keys=True)
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, text.encode())
 
 
 def read_runs(folder: Path | None = None) -> dict[str, ChapterRun]:

@@ -15,6 +15,8 @@ import nbformat
 from nbformat import NotebookNode
 from packaging.requirements import Requirement
 
+from rcx.system import processor, write_whole
+
 _KEPT_PER_CHAPTER = 4
 _RESULT_FILES = {".py", ".safetensors", ".json", ".npz", ".csv", ".parquet", ".css", ".js"}
 
@@ -64,9 +66,8 @@ class ChapterStore:
         """
         path = self._path(chapter, key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        nbformat.write(notebook, partial)
-        partial.replace(path)  # a build that is interrupted leaves no half file
+        # a build that is interrupted leaves no half file
+        write_whole(path, nbformat.writes(notebook).encode())
         runs = sorted(path.parent.glob("*.ipynb"), key=lambda run: run.stat().st_mtime)
         for old in runs[:-_KEPT_PER_CHAPTER]:
             old.unlink(missing_ok=True)
@@ -136,7 +137,7 @@ def machine() -> dict[str, str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     here = {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": str(os.cpu_count()),
         "GPU": device,
         "Python": platform.python_version(),
@@ -144,15 +145,6 @@ def machine() -> dict[str, str]:
     return here | dict(
         line.split(" ", 1) for line in ["rcx " + metadata.version("rcx"), *_versions()]
     )
-
-
-def _processor() -> str:
-    try:  # platform.processor() is empty or "x86_64" on Linux
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,22 +12,14 @@ import torch
 from rcx.explanation import versions
 from rcx.study.keys import RESULTS
 from rcx.study.runner import Study, ready
+from rcx.system import processor
 
 
 def machine() -> str:
     """The machine in words: processor, cores, graphics cards, system."""
-    parts = [f"{_processor()}, {os.cpu_count()} cores"]
+    parts = [f"{processor()}, {os.cpu_count()} cores"]
     parts += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return ", ".join([*parts, f"{platform.system()} {platform.machine()}"])
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or "unknown processor")
 
 
 def provenance(study: Study, counts: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
