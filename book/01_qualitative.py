@@ -52,7 +52,7 @@ from IPython.display import Markdown
 
 import rcx
 from rcx.localisation import energy_inside
-from rcx.profiles import load_profile
+from rcx.profiles import VISION_TRANSFORMERS, load_profile
 from rcx.report.figures import explanation_figure, picture_grid
 from rcx.report.frames import MaskFrames, explanation_frames, method_frames
 from rcx.report.widgets import scrubber
@@ -143,8 +143,7 @@ numbers.rename(columns=headings).style.format(precision=4)
 # are those of keeping as many pixels as Pixel RDE does, the ones that rollout holds most relevant.
 
 # %%
-own_vit = {"sample": "sample/vit", "imagenet": "timm/deit_tiny_patch16_224"}[profile]
-asked = load_profile(profile, n_images=n_images, seed=seed, classifier=own_vit)
+asked = load_profile(profile, n_images=n_images, seed=seed, classifier=VISION_TRANSFORMERS[profile])
 methods = [rcx.CartoonX(asked.classifier, lambda_k=lambda_k, seed=seed), rcx.PixelRDE(asked.classifier, lambda_k=pixel_lambda_k, seed=seed)]
 few = asked.images[: min(n_images, 2)]
 accounts = [method.explain(few) for method in methods]

@@ -55,14 +55,13 @@ from IPython.display import Markdown
 from torch.nn.functional import adaptive_avg_pool2d as pooled
 
 import rcx
-from rcx.profiles import load_profile
+from rcx.profiles import VISION_TRANSFORMERS, load_profile
 from rcx.report.curve_figures import curve_figure, shown
 from rcx.report.figures import picture_grid
 from rcx.rollout import agreement, patch_rollout, rollout, rollout_matrix
 
 # %%
-own_vit = {"sample": "sample/vit", "imagenet": "timm/deit_tiny_patch16_224"}[profile]
-drawn = load_profile(profile, n_images=2 * n_images, seed=seed, classifier=vit or own_vit)
+drawn = load_profile(profile, n_images=2 * n_images, seed=seed, classifier=vit or VISION_TRANSFORMERS[profile])
 first = load_profile(profile, n_images=1, seed=seed, classifier=cnn or None).classifier
 models = {"CNN": first, "ViT": drawn.classifier}
 with torch.no_grad():

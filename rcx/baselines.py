@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from captum.attr import (
@@ -19,6 +19,7 @@ from skimage.segmentation import slic
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from rcx.choices import Baseline
 from rcx.classifiers import (
     Classifier,
     ClassifierError,
@@ -28,8 +29,6 @@ from rcx.classifiers import (
 )
 from rcx.inputs import checked_images, checked_targets, chosen_device
 from rcx.rankings import Seed, image_seeds
-
-Baseline = Literal["integrated gradients", "SmoothGrad", "GradCAM", "guided backprop", "KernelSHAP"]
 
 _AT_ONCE = 16  # images in one pass through the network
 _PATH_STEPS = 32  # of the integral; 20 to 300 in the publication
@@ -111,9 +110,7 @@ def attribution(
         with torch.no_grad():
             logits = torch.cat([checked_logits(model, some) for some in images.split(_AT_ONCE)])
         targets = checked_targets(target, logits).tolist()
-        hindrance = _hindrance(name, model)
-        if hindrance is not None:
-            raise ClassifierError(f"{name} does not apply to {model.name}: {hindrance}")
+        check_applies(name, model)
         maps = []
         for row, number in enumerate(image_seeds(seed, len(images))):
             devices = [place] if place.type == "cuda" else []
@@ -149,6 +146,13 @@ def attributions(
         for name in get_args(Baseline)
         if _hindrance(name, model) is None
     }
+
+
+def check_applies(name: Baseline, model: Classifier) -> None:
+    """Raise `rcx.classifiers.ClassifierError` if a method does not apply to a network."""
+    hindrance = _hindrance(name, model)
+    if hindrance is not None:
+        raise ClassifierError(f"{name} does not apply to {model.name}: {hindrance}")
 
 
 def _integrated_gradients(model: Classifier, image: Tensor, target: int) -> Tensor:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import difflib
+from typing import Literal
 
 import torch
 
 from rcx.classifiers import Classifier, ClassifierError
 from rcx.text import reason
+
+Baseline = Literal["integrated gradients", "SmoothGrad", "GradCAM", "guided backprop", "KernelSHAP"]
+"""Other methods than rcx's own, see `rcx.baselines.attribution`."""
 
 STUDY_SIZE = 256
 """Height and width of the published study's images."""

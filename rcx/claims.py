@@ -52,16 +52,8 @@ def curve_comparisons(
     dict
         Each comparison with what the claim expects of the first method.
     """
-    kept, other_kept = keep[first], keep[second]
-    randomised, other_randomised = randomise[first], randomise[second]
-    found: dict[str, tuple[Comparison, Expected]] = {
-        "area, relevant kept": (compare(kept.areas, other_kept.areas, seed=seed), "lower")
-    }
-    for percent in DROPS:
-        drops = (curve.initial_drop(percent).numpy() for curve in (kept, other_kept))
-        found[f"drop over the first {percent:g} %"] = (compare(*drops, seed=seed), "higher")
-    harm = compare(randomised.areas, other_randomised.areas, seed=seed)
-    return found | {"area, relevant randomised": (harm, "higher")}
+    kept, harmed = (keep[first], keep[second]), (randomise[first], randomise[second])
+    return _compared(kept, harmed, seed)
 
 
 def network_comparisons(
@@ -94,20 +86,29 @@ def network_comparisons(
         As of `curve_comparisons`, with the rise over the first few percent (`DROPS`) where the
         relevant is randomised.
     """
-    kept, other_kept = keep[first].normalised(), keep[second].normalised()
-    harmed, other_harmed = randomise[first].normalised(), randomise[second].normalised()
-    lower, higher = "area, relevant kept", "area, relevant randomised"
-    found: dict[str, tuple[Comparison, Expected]] = {
-        lower: (compare(kept.areas, other_kept.areas, seed=seed), "lower")
-    }
+    kept = keep[first].normalised(), keep[second].normalised()
+    harmed = randomise[first].normalised(), randomise[second].normalised()
+    return _compared(kept, harmed, seed, rises=True)
+
+
+def _compared(
+    kept: tuple[Curve, Curve], harmed: tuple[Curve, Curve], seed: int, *, rises: bool = False
+) -> dict[str, tuple[Comparison, Expected]]:
+    """Compare two curves with the relevant kept, and two with the relevant randomised."""
+
+    def areas(curves: tuple[Curve, Curve]) -> Comparison:
+        return compare(curves[0].areas, curves[1].areas, seed=seed)
+
+    def drops(curves: tuple[Curve, Curve], percent: float, sign: int) -> Comparison:
+        found = (sign * curve.initial_drop(percent).numpy() for curve in curves)
+        return compare(*found, seed=seed)
+
+    found: dict[str, tuple[Comparison, Expected]] = {"area, relevant kept": (areas(kept), "lower")}
     for percent in DROPS:
-        drops = (curve.initial_drop(percent).numpy() for curve in (kept, other_kept))
-        found[f"drop over the first {percent:g} %"] = (compare(*drops, seed=seed), "higher")
-    for percent in DROPS:
-        rises = (-curve.initial_drop(percent).numpy() for curve in (harmed, other_harmed))
-        found[f"rise over the first {percent:g} %"] = (compare(*rises, seed=seed), "higher")
-    harm = compare(harmed.areas, other_harmed.areas, seed=seed)
-    return found | {higher: (harm, "higher")}
+        found[f"drop over the first {percent:g} %"] = (drops(kept, percent, 1), "higher")
+    for percent in DROPS if rises else ():
+        found[f"rise over the first {percent:g} %"] = (drops(harmed, percent, -1), "higher")
+    return found | {"area, relevant randomised": (areas(harmed), "higher")}
 
 
 def condition_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
@@ -42,7 +43,7 @@ class _Problem(NamedTuple):
 _FRESH = 0x5EED
 
 
-class Explainer:
+class Explainer(ABC):
     """The method, for a representation that a subclass names.
 
     Use `CartoonX` or `PixelRDE`, which describe the parameters.
@@ -90,13 +91,47 @@ class Explainer:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else 32)
 
+    @abstractmethod
     def representation(self, size: Sequence[int]) -> Representation:
         """Representation of images of a size ``(H, W)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Picture ``(N, 1, H, W)`` that shows a mask."""
-        raise NotImplementedError
+
+    def objective(
+        self,
+        model: nn.Module | Lanes,
+        images: Tensor,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        measure: DistortionMeasure | None = None,
+        clamp: bool | None = None,
+        antithetic: bool | None = None,
+    ) -> Objective:
+        """What explanations of images minimise; or what judges them, with other settings.
+
+        Parameters
+        ----------
+        model : nn.Module or Lanes
+            The classifier, as its inference copy.
+        images, logits, target : Tensor
+            ``(N, C, H, W)``, ``(N, classes)`` and ``(N,)``, on the explainer's device.
+        measure, clamp, antithetic
+            The explainer's own by default.
+        """
+        return Objective(
+            model,
+            self.representation(images.shape[-2:]),
+            images,
+            logits,
+            target,
+            measure=self.distortion if measure is None else measure,
+            clamp=self.clamp if clamp is None else clamp,
+            antithetic=self.solver.antithetic if antithetic is None else antithetic,
+            chunk=self.chunk,
+        )
 
     def explain(
         self,
@@ -225,7 +260,6 @@ class Explainer:
             )
         generator = generator or torch.Generator().manual_seed(self.seed)
         settings = self._settings(images, generator)
-        representation = self.representation(images.shape[-2:])
         model = inference_copy(self.classifier, self.device, images)
         model.to(memory_format=torch.channels_last)
         groups = images.split(self.batch_size)
@@ -237,17 +271,7 @@ class Explainer:
         with Lanes(model) as lanes:
             for index, group in enumerate(groups):
                 generator.set_state(state)
-                objective = Objective(
-                    lanes,
-                    representation,
-                    group,
-                    logits[index],
-                    targets[index],
-                    measure=self.distortion,
-                    clamp=self.clamp,
-                    antithetic=self.solver.antithetic,
-                    chunk=self.chunk,
-                )
+                objective = self.objective(lanes, group, logits[index], targets[index])
                 start = self.start
                 if isinstance(start, Tensor) and start.ndim > 1:
                     start = start[index * self.batch_size :][: len(group)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,9 +20,9 @@ _BEYOND = 0.25  # how far from [0, 1] `attribute` takes a perturbed image for an
 class _Attributing(Explainer):
     """An explainer that speaks captum's language: relevance of pixels, in the input's shape."""
 
+    @abstractmethod
     def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Relevance ``(N, 1, H, W)`` of each pixel, not negative."""
-        raise NotImplementedError
 
     def attribute(
         self,

@@ -16,6 +16,12 @@ from rcx.sample import SAMPLE_CLASSES, draw_scenes
 ProfileName = Literal["sample", "imagenet"]
 
 _DEFAULT_CLASSIFIERS = {"sample": "sample/cnn", "imagenet": "timm/tf_mobilenetv3_small_100"}
+VISION_TRANSFORMERS: dict[ProfileName, str] = {
+    "sample": "sample/vit",
+    "imagenet": "timm/deit_tiny_patch16_224",
+}
+"""The second classifier of each profile."""
+
 FIRST_SCENE_SEED = 2_000_000
 """Far from the small seeds that the sample's classifiers learnt from."""
 

@@ -169,16 +169,7 @@ class Trainer:
         images = images.to(self.explainer.device) / 255
         with torch.no_grad():
             known = self.model(images) if logits is None else logits.to(images)
-        return Objective(
-            self.model,
-            self.representation,
-            images,
-            known,
-            known.argmax(1),
-            measure=self.explainer.distortion,
-            clamp=self.explainer.clamp,
-            chunk=self.explainer.chunk,
-        )
+        return self.explainer.objective(self.model, images, known, known.argmax(1))
 
     def _prepare(self, images: Tensor) -> Lessons:
         """Gather the evidence for every image once: it costs more than a step of training."""

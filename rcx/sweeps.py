@@ -90,15 +90,10 @@ def sweep_rows(
     with Lanes(model) as lanes:
         for number in range(len(images)):
             image = images[number : number + 1].to(explainer.device)
-            objective = Objective(
-                lanes,
-                explainer.representation(image.shape[-2:]),
-                image,
-                checked_logits(model, image),
-                paths[0].target[number : number + 1].to(explainer.device),
-                measure="l2",
-                clamp=explainer.clamp,
-                antithetic=False,
+            target = paths[0].target[number : number + 1].to(explainer.device)
+            logits = checked_logits(model, image)
+            objective = explainer.objective(
+                lanes, image, logits, target, measure="l2", antithetic=False
             )
             masks = torch.stack([path.mask[number] for path in paths]).to(image)
             many, one = answers_at_masks(objective, masks, draws, seed + number)

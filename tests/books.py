@@ -1,14 +1,25 @@
 """Small books with the real configuration, built as a user builds them."""
 
+from __future__ import annotations
+
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def build(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -48,3 +59,32 @@ def write_book(root: Path, *, index: str = "# A small book\n", **chapters: str) 
 def page(root: Path, name: str) -> str:
     """Return the text of a built page."""
     return (root / "book" / "_build" / "html" / f"{name}.html").read_text()
+
+
+@contextmanager
+def offline_tab(page: Path) -> Iterator[Page]:
+    """Open a built page in a browser that reaches no other host; fail on what goes wrong."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    faults: list[str] = []
+
+    def local_only(route: Route) -> None:
+        if route.request.url.startswith(("file:", "data:")):
+            route.continue_()
+        else:
+            faults.append(f"asked for {route.request.url}")
+            route.abort()
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.route("**/*", local_only)
+        tab.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+        tab.on("console", lambda line: line.type == "error" and faults.append(line.text))
+        tab.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+        tab.goto(page.as_uri())
+        yield tab
+        browser.close()
+    assert faults == []

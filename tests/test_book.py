@@ -1,20 +1,25 @@
 """The engine of the book, on a small book of its own and with nothing replaced."""
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from books import BIN, build, page, write_book
+from books import BIN, build, offline_tab, page, write_book
 
 from rcx.report.chapters import declared_parameters, notebook_of
 from rcx.report.execution import run_chapter
 from rcx.report.parameters import ParameterError, check_settings, parameters_for, settings_from
 from rcx.report.store import ChapterStore, chapter_key, package_key
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 
 GOOD = """# %% [markdown]
 # # A good chapter
@@ -215,37 +220,16 @@ def test_a_damaged_file_of_the_store_is_as_good_as_none(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def offline_page(book: Path) -> Iterator[object]:
-    """Open the built chapter in a browser that reaches no other host; collect what goes wrong."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import Page, Route, sync_playwright
-
-    faults: list[str] = []
-
-    def local_only(route: Route) -> None:
-        if route.request.url.startswith(("file:", "data:")):
-            route.continue_()
-        else:
-            faults.append(f"asked for {route.request.url}")
-            route.abort()
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab: Page = browser.new_page()
-        tab.route("**/*", local_only)
-        tab.on("pageerror", lambda error: faults.append(f"page error: {error}"))
-        tab.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
-        tab.goto((book / "book" / "_build" / "html" / "good.html").as_uri())
-        tab.wait_for_selector(".widget-play", timeout=20_000)
-        yield tab, faults
-        browser.close()
+def tab(book: Path) -> Iterator[Page]:
+    """The built chapter in a browser without a network."""
+    with offline_tab(book / "book" / "_build" / "html" / "good.html") as opened:
+        opened.wait_for_selector(".widget-play", timeout=20_000)
+        yield opened
 
 
-def test_formulas_and_widgets_work_in_a_browser_without_a_network(offline_page: object) -> None:
+def test_formulas_and_widgets_work_in_a_browser_without_a_network(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    tab, faults = offline_page  # type: ignore[misc]
     assert tab.locator("mjx-container svg").count() == 1
 
     first, second = tab.locator(".jupyter-widgets.widget-vbox, .widget-vbox").all()[:2]
@@ -258,4 +242,3 @@ def test_formulas_and_widgets_work_in_a_browser_without_a_network(offline_page: 
     before = second.locator("img:visible").get_attribute("src")
     second.locator(".widget-play button").first.click()
     expect(second.locator("img:visible")).not_to_have_attribute("src", before)
-    assert faults == []

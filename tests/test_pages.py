@@ -1,5 +1,7 @@
 """Built pages as a reader meets them: in a browser without a network, and file by file."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
@@ -8,14 +10,17 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from books import BIN, build, page, write_book
+from books import BIN, build, offline_tab, page, write_book
 
 from rcx.report.checks import faults
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 
 FIRST = """# %% [markdown]
 # # First
@@ -221,74 +226,52 @@ def test_a_build_that_was_killed_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def tab(book: Path) -> Iterator[object]:
-    """Open the built chapter in a browser that reaches no other host; fail on what goes wrong."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import Route, sync_playwright
-
-    faults: list[str] = []
-
-    def local_only(route: Route) -> None:
-        if route.request.url.startswith(("file:", "data:")):
-            route.continue_()
-        else:
-            faults.append(f"asked for {route.request.url}")
-            route.abort()
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        opened = browser.new_page()
-        opened.route("**/*", local_only)
-        opened.on("pageerror", lambda error: faults.append(f"page error: {error}"))
-        opened.on("console", lambda line: line.type == "error" and faults.append(line.text))
-        opened.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
-        opened.goto((book / "book" / "_build" / "html" / "01_qualitative.html").as_uri())
+def tab(book: Path) -> Iterator[Page]:
+    """The built chapter in a browser without a network."""
+    with offline_tab(book / "book" / "_build" / "html" / "01_qualitative.html") as opened:
         opened.wait_for_selector(".rcx-scrubber .noUi-handle", timeout=20_000)
         yield opened
-        browser.close()
-    assert faults == []
 
 
-def test_a_scrubber_moves_by_keyboard_with_its_numbers(tab: object) -> None:
+def test_a_scrubber_moves_by_keyboard_with_its_numbers(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    widget = tab.locator(".rcx-scrubber")  # type: ignore[attr-defined]
+    widget = tab.locator(".rcx-scrubber")
     numbers, shown = widget.locator("table:visible td"), widget.locator("img:visible").nth(1)
     expect(numbers).to_have_text("0.0")
     before = shown.get_attribute("src")
     widget.locator(".noUi-handle").focus()
-    tab.keyboard.press("ArrowRight")  # type: ignore[attr-defined]
+    tab.keyboard.press("ArrowRight")
     expect(numbers).to_have_text("0.1")
     expect(shown).not_to_have_attribute("src", before)
     expect(shown).to_have_attribute("alt", "one 1")
     expect(widget.locator(".rcx-caption")).to_have_text("Look at <this>.")
 
 
-def test_one_slider_moves_all_images(tab: object) -> None:
+def test_one_slider_moves_all_images(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    widget = tab.locator(".rcx-scrubber")  # type: ignore[attr-defined]
+    widget = tab.locator(".rcx-scrubber")
     widget.locator(".noUi-handle").focus()
-    tab.keyboard.press("ArrowRight")  # type: ignore[attr-defined]
-    tab.keyboard.press("ArrowRight")  # type: ignore[attr-defined]
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
     widget.locator("select").select_option(label="two")
     expect(widget.locator("img:visible").nth(1)).to_have_attribute("alt", "two 2")
     expect(widget.locator("table:visible")).to_have_class(re.compile("rcx-lost"))
 
 
-def test_a_scrubber_plays(tab: object) -> None:
+def test_a_scrubber_plays(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    widget = tab.locator(".rcx-scrubber")  # type: ignore[attr-defined]
+    widget = tab.locator(".rcx-scrubber")
     widget.locator(".widget-play button").first.click()
     expect(widget.locator("table:visible td")).to_have_text("0.2")
 
 
-def test_gallery_filters_and_panels(tab: object) -> None:
+def test_gallery_filters_and_panels(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    gallery = tab.locator(".rcx-gallery")  # type: ignore[attr-defined]
+    gallery = tab.locator(".rcx-gallery")
     panels, told = gallery.locator(".rcx-panel:visible"), gallery.locator("output")
     expect(panels).to_have_count(4)
     gallery.locator("[data-filter=method]").select_option("Pixel RDE")
@@ -304,18 +287,18 @@ def test_gallery_filters_and_panels(tab: object) -> None:
     narrow = panels.bounding_box()["width"]
     panels.locator("a").click()
     assert panels.bounding_box()["width"] > narrow
-    assert tab.url.endswith("#panel-3")  # type: ignore[attr-defined]
+    assert tab.url.endswith("#panel-3")
 
 
-def test_every_picture_loads_and_a_phone_needs_no_sideways_scroll(tab: object) -> None:
+def test_every_picture_loads_and_a_phone_needs_no_sideways_scroll(tab: Page) -> None:
     script = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
-    assert tab.evaluate(script) == []  # type: ignore[attr-defined]
-    tab.set_viewport_size({"width": 375, "height": 800})  # type: ignore[attr-defined]
+    assert tab.evaluate(script) == []
+    tab.set_viewport_size({"width": 375, "height": 800})
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert tab.evaluate(wide) <= 0  # type: ignore[attr-defined]
+    assert tab.evaluate(wide) <= 0
 
 
-def test_search_works_without_a_network(tab: object, book: Path) -> None:
+def test_search_works_without_a_network(tab: Page, book: Path) -> None:
     address = (book / "book" / "_build" / "html" / "search.html").as_uri()
-    tab.goto(f"{address}?q=first")  # type: ignore[attr-defined]
-    tab.wait_for_selector("#search-results li a", timeout=10_000)  # type: ignore[attr-defined]
+    tab.goto(f"{address}?q=first")
+    tab.wait_for_selector("#search-results li a", timeout=10_000)

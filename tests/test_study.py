@@ -10,11 +10,13 @@ from torchvision.transforms.functional import to_pil_image
 from typer.testing import CliRunner
 
 import rcx
+from rcx.baselines import attribution
 from rcx.cli import app
 from rcx.curves import COARSE, rate_distortion_curve
 from rcx.files import DamagedError
 from rcx.profiles import load_profile
 from rcx.rankings import Ranking
+from rcx.representations import Pixels
 from rcx.sample import draw_scenes
 from rcx.study.keys import image_seed
 from rcx.study.runner import Study
@@ -342,6 +344,7 @@ def test_settings_that_make_no_sense(table, said):
         ({"start": "zeros"}, "start: should be 'ones'"),
         ({"method": "Pixel RDE", "wavelet": "db3"}, "are for CartoonX"),
         ({"name": "rollout"}, "the name of another series"),
+        ({"name": "SmoothGrad"}, "the name of another series"),
         ({"bogus\x1b[31m": 1}, r"bogus\x1b[31m"),
     ],
 )
@@ -404,6 +407,7 @@ def test_options_that_make_no_sense(tmp_path, monkeypatch, arguments, said):
         ('classifier = "sample/cmn"', "sample/cnn"),
         ('classifier = "sample/vit"\nsize = 100', "100"),
         ('classifier = "sample/cnn"\nrollout = true', "attention"),
+        ('classifier = "sample/vit"\nbaselines = ["GradCAM"]', "GradCAM does not apply"),
     ],
 )
 def test_classifiers_that_do_not_fit_are_told_before_the_work(tmp_path, text, said):
@@ -424,6 +428,35 @@ def test_images_are_relative_to_the_settings_file(tmp_path):
 
 
 # --- the store
+
+
+def test_other_methods_and_predicted_starts(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'profile = "sample"\nsolver = { steps = 2, samples = 2 }\n[[runs]]\n'
+        'classifier = "sample/cnn"\nn_images = 2\nbaselines = ["SmoothGrad", "GradCAM"]\n'
+        'methods = [{ method = "CartoonX", start = "predicted", evaluation_samples = 2 }]\n'
+        'curves = [{ grid = "coarse", draws = 1, directions = "keep" }]'
+    )
+    code, output = study("-s", path, "--out", tmp_path / "o")
+    assert code == 0, output
+    rows = pd.read_parquet(tmp_path / "o" / "tables" / "curves.parquet")
+    named = ["CartoonX", "GradCAM", "SmoothGrad", "random pixels", "random wavelets"]
+    assert sorted(rows["series"].unique()) == named
+    data = load_profile("sample", n_images=2, seed=0)
+    settings = read_settings(path)
+    (variant,) = variants(settings)
+    row = rows[rows["series"] == "SmoothGrad"].drop_duplicates("image").iloc[1]
+    seed = image_seed(variant.seed, {"sha256": row["image_sha256"]})
+    relevance = attribution("SmoothGrad", data.classifier, data.images[1:], seed=[seed])
+    order = Ranking(Pixels(data.images.shape[-2:]), relevance)
+    curve = rate_distortion_curve(
+        data.classifier, data.images[1:], order, "keep", percent=COARSE, draws=1, seed=[seed]
+    )
+    part = rows[(rows["series"] == "SmoothGrad") & (rows["image"] == row["image"])]
+    assert part["distortion"].to_numpy() == pytest.approx(curve.distortion[0].numpy(), abs=1e-5)
+    _, listed = study("ls", tmp_path / "o", "--kind", "attribution", command="store")
+    assert "4 x attribution" in listed
 
 
 def test_a_store_gives_back_what_it_was_given(done, tmp_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from rcx.commands.options import Normalize, Seed
 from rcx.terminal import explained_errors, say, show_table
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ def bench(
     model: Annotated[
         str | None, typer.Option("--model", "-m", metavar="NAME", help="Another classifier.")
     ] = None,
-    normalize: Annotated[
-        bool, typer.Option("--normalize/--no-normalize", help="As for rcx explain.")
-    ] = True,
+    normalize: Normalize = True,
     whole: Annotated[
         bool,
         typer.Option(
@@ -31,7 +30,7 @@ def bench(
             "real classifiers. Otherwise a few of its steps are timed.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, metavar="N")] = 0,
+    seed: Seed = 0,
     scaling: Annotated[
         bool,
         typer.Option(

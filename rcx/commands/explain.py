@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from rcx.commands.options import PHOTOS, BatchSize, Device, Model, Normalize, Quiet, Seed, Size
 from rcx.terminal import (
     FAILED,
     INTERRUPTED,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rcx.solver import Preset, SolverSettings
     from rcx.starts import AnyStart
 
-_PHOTOS, _METHOD, _RUNNING = "Photos", "Method", "Running"
+_METHOD = "Method"
 
 
 def explain(
@@ -32,15 +33,7 @@ def explain(
         list[Path],
         typer.Argument(metavar="PHOTO...", help="Image files, and folders of them."),
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="NAME",
-            help="torchvision/NAME, timm/NAME, sample/cnn or sample/vit.",
-        ),
-    ] = "torchvision/mobilenet_v3_small",
+    model: Model = "torchvision/mobilenet_v3_small",
     out: Annotated[
         Path,
         typer.Option(
@@ -84,31 +77,16 @@ def explain(
             min=0, metavar="X", help="Pixel RDE's price of non-sparsity.", rich_help_panel=_METHOD
         ),
     ] = 4.0,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Height and width that photos are resized to; else 256, or the model's own where "
-            "that is small or fixed.",
-            rich_help_panel=_PHOTOS,
-        ),
-    ] = None,
+    size: Size = None,
     fit: Annotated[
         str,
         typer.Option(
             metavar="stretch|crop",
             help="How a photo becomes a square.",
-            rich_help_panel=_PHOTOS,
+            rich_help_panel=PHOTOS,
         ),
     ] = "stretch",
-    normalize: Annotated[
-        bool,
-        typer.Option(
-            "--normalize/--no-normalize",
-            help="Normalise colours as the model expects, or feed it [0, 1].",
-            rich_help_panel=_PHOTOS,
-        ),
-    ] = True,
+    normalize: Normalize = True,
     preset: Annotated[
         str,
         typer.Option(
@@ -157,32 +135,10 @@ def explain(
             min=1, metavar="N", help="Depth of the wavelet transform.", rich_help_panel=_METHOD
         ),
     ] = 5,
-    seed: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Same seed, same machine: same results.",
-            rich_help_panel=_METHOD,
-        ),
-    ] = 0,
-    device: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=_RUNNING),
-    ] = "auto",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Photos explained together; else 1, or 32 on a GPU.",
-            rich_help_panel=_RUNNING,
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Say only what failed.", rich_help_panel=_RUNNING),
-    ] = False,
+    seed: Seed = 0,
+    device: Device = "auto",
+    batch_size: BatchSize = None,
+    quiet: Quiet = False,
 ) -> None:
     """Explain what a classifier sees in photos.
 

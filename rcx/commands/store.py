@@ -24,7 +24,9 @@ _Folder = Annotated[
 ]
 _Kind = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Only explanation, curve, evaluation, rollout or damaged."),
+    typer.Option(
+        metavar="NAME", help="Only explanation, curve, evaluation, rollout, attribution or damaged."
+    ),
 ]
 _Method = Annotated[str | None, typer.Option(metavar="NAME", help='Only CartoonX, "Pixel RDE" ...')]
 _Model = Annotated[

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rcx.commands.options import RUNNING, BatchSize, Device, Quiet
 from rcx.terminal import FAILED, INTERRUPTED, console, explained_errors, say, say_error
 from rcx.text import printable, reason
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rcx.study.runner import Execute, Plan, Study
     from rcx.study.settings import StudySettings
 
-_RUNNING = "Running"
 _KEPT = "every finished result is kept, and the same command goes on from here"
 
 
@@ -54,19 +54,8 @@ def study(
     tables: Annotated[
         bool, typer.Option("--tables", help="Only write the tables of what is stored.")
     ] = False,
-    device: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=_RUNNING),
-    ] = "auto",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Images worked on together; else 1, or 32 on a GPU.",
-            rich_help_panel=_RUNNING,
-        ),
-    ] = None,
+    device: Device = "auto",
+    batch_size: BatchSize = None,
     threads: Annotated[
         int,
         typer.Option(
@@ -74,13 +63,13 @@ def study(
             metavar="N",
             help="Of each process, on a CPU. Other numbers give other last bits; more processes do "
             "not.",
-            rich_help_panel=_RUNNING,
+            rich_help_panel=RUNNING,
         ),
     ] = 1,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="So many processes, through Dask.", rich_help_panel=_RUNNING
+            min=1, metavar="N", help="So many processes, through Dask.", rich_help_panel=RUNNING
         ),
     ] = None,
     scheduler: Annotated[
@@ -88,13 +77,10 @@ def study(
         typer.Option(
             metavar="ADDRESS",
             help="The workers of a Dask scheduler, tcp://HOST:PORT.",
-            rich_help_panel=_RUNNING,
+            rich_help_panel=RUNNING,
         ),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Say only what failed.", rich_help_panel=_RUNNING),
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Explain many images in several ways, and measure the explanations' curves.
 

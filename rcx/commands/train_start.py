@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rcx.commands.options import Device, Model, Normalize, Seed, Size
 from rcx.terminal import INTERRUPTED, explained_errors, say, say_error, show_table
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ _SCENE_SEED = 3_000_000  # far from the scenes of the chapters and of the classi
 
 
 def train_start(
-    model: Annotated[
-        str, typer.Option("--model", "-m", metavar="NAME", help="As for rcx explain.")
-    ] = "sample/cnn",
+    model: Model = "sample/cnn",
     images: Annotated[
         Path | None,
         typer.Option(
@@ -54,14 +53,10 @@ def train_start(
     held_out: Annotated[
         int, typer.Option(min=0, metavar="N", help="Images kept back to judge by, at most a third.")
     ] = 8,
-    size: Annotated[
-        int | None, typer.Option(metavar="N", help="Height and width, as for rcx explain.")
-    ] = None,
-    normalize: Annotated[
-        bool, typer.Option("--normalize/--no-normalize", help="As for rcx explain.")
-    ] = True,
-    seed: Annotated[int, typer.Option(min=0, metavar="N")] = 0,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda ...")] = "auto",
+    size: Size = None,
+    normalize: Normalize = True,
+    seed: Seed = 0,
+    device: Device = "auto",
 ) -> None:
     """Train a network that predicts where the solver should start, for a classifier.
 

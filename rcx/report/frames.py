@@ -11,7 +11,6 @@ from torch import Tensor
 from rcx.classifiers import inference_copy
 from rcx.explainer import Explainer
 from rcx.explanation import Explanation
-from rcx.objective import Objective
 from rcx.rankings import generator_of, ranks
 from rcx.report.widgets import Frame
 from rcx.solver import solve
@@ -41,16 +40,8 @@ class MaskFrames:
         with torch.no_grad():
             logits = model(self.image)
         chosen = logits.argmax(1) if target is None else torch.tensor([target])
-        self.objective = Objective(
-            model,
-            self.representation,
-            self.image,
-            logits,
-            chosen.to(logits.device),
-            measure=explainer.distortion,
-            clamp=explainer.clamp,
-            antithetic=explainer.solver.antithetic,
-        )
+        asked = chosen.to(logits.device)
+        self.objective = explainer.objective(model, self.image, logits, asked)
 
     @torch.no_grad()
     def frames(self, masks: Tensor, labels: Sequence[str]) -> list[Frame]:

@@ -7,11 +7,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from rcx.profiles import ProfileName, load_profile
+from rcx.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
 from rcx.report.results import ChapterRun
-
-VISION_TRANSFORMERS = {"sample": "sample/vit", "imagenet": "timm/deit_tiny_patch16_224"}
-"""The second classifier of each profile, by its name."""
 
 
 def chapter_table(runs: Mapping[str, ChapterRun]) -> pd.DataFrame:

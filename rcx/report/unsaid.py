@@ -15,10 +15,9 @@ from rcx.classifiers import inference_copy
 from rcx.distortion import DistortionMeasure
 from rcx.explainer import Explainer
 from rcx.explanation import Explanation
-from rcx.objective import Objective
-from rcx.profiles import ProfileName, load_profile
+from rcx.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
 from rcx.reference import published_predictions
-from rcx.report.status import VISION_TRANSFORMERS
+from rcx.reference.study import photo_rows
 
 
 def paper_scale_table(name: str) -> Styler | Markdown:
@@ -41,23 +40,20 @@ def paper_scale_table(name: str) -> Styler | Markdown:
         return pd.read_csv(opened).style.hide(axis="index").format(precision=3)
 
 
-def photographs_table(method: str = "CartoonX") -> Styler | Markdown:
+def photographs_table(method: str = "CartoonX") -> Styler:
     """Sum up the explanations of the study's photographs whose numbers come with the package.
 
     Returns
     -------
-    Styler or Markdown
+    Styler
         A row for each classifier, kind of input and lambda: how many images, labels lost, images
         whose squared probability is below the loss (so that an empty mask, which moves the
-        probability to about zero, is as good), and three measures of distortion. Or a sentence that
-        there is no such table.
+        probability to about zero, is as good), and three measures of distortion.
     """
-    file = files("rcx.reference").joinpath("photographs", "explanations.parquet")
-    if not file.is_file():
-        return Markdown("*The package has no table of explanations of the study's photographs.*")
-    with file.open("rb") as opened:
-        rows = pd.read_parquet(opened)
-    rows = rows[rows["method"] == method]
+    rows = photo_rows("explanations", method=method)
+    what = ["classifier", "normalize", "size", "seed", "lambda_k", "image"]
+    # of an explanation that was made alone and along a path, the one made alone
+    rows = rows.sort_values("on_path", kind="stable").drop_duplicates(what)
     rows = rows.assign(
         inputs=rows["normalize"].map({True: "normalised", False: "raw, as published"}),
         lost=~rows["label_kept"].astype(bool),
@@ -157,9 +153,8 @@ class Bench:
         seed: int | None = None,
     ) -> Tensor:
         """Distortion ``(N,)`` of masks ``(N, K)``, one for each image."""
-        objective = Objective(
+        objective = self.explainer.objective(
             self.model,
-            self.explainer.representation(self.images.shape[-2:]),
             self.images,
             self.logits,
             self.logits.argmax(1),

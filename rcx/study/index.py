@@ -53,7 +53,8 @@ def described(name: str, document: Document, size: int, changed: int, *, checked
     order = about.get("order", {})
     explained = order.get("explanation", about)
     explainer = explained.get("explainer", {})
-    method = explainer.get("method") or ("random" if "random" in order else "rollout")
+    other = order.get("attribution", about).get("baseline", "rollout")
+    method = explainer.get("method") or ("random" if "random" in order else other)
     classifier = about.get("classifier", {})
     return Row(
         name,

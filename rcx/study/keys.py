@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from torch import Tensor
+
+from rcx.choices import Baseline
 from rcx.classifiers import Classifier
 from rcx.curves import Direction, Protocol
 from rcx.distortion import DistortionMeasure
 from rcx.explainer import Explainer
 from rcx.representations import Representation
 from rcx.solver import SolverSettings
+from rcx.starts import start_name
 
 RESULTS = 1
 """To be raised when the same settings give other results: what is stored is then left alone."""
@@ -85,7 +89,7 @@ def classifier_document(classifier: Classifier) -> Document:
 
 def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
     """What tells one explainer from another, but for its classifier."""
-    if not isinstance(explainer.start, str):
+    if isinstance(explainer.start, Tensor):
         raise TypeError("results of a start that is a mask are not kept")
     wavelets = {
         name: getattr(explainer, name)
@@ -100,7 +104,7 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
         "target_distortion": explainer.target_distortion,
         "keep_label": explainer.keep_label,
         "distortion": explainer.distortion,
-        "start": explainer.start,
+        "start": start_name(explainer.start),
         "clamp": explainer.clamp,
         "solver": _solver_document(explainer.solver),
         "evaluation_samples": explainer.evaluation_samples,
@@ -144,6 +148,11 @@ def evaluation_key(explanation: Key, draws: int) -> Key:
 def rollout_key(image: Document, classifier: Document) -> Key:
     """Key of a map by `rcx.rollout.rollout`, with its default settings."""
     return _key("rollout", image=image, classifier=classifier, fuse="mean", discard_ratio=0.9)
+
+
+def attribution_key(image: Document, classifier: Document, baseline: Baseline, seed: int) -> Key:
+    """Key of a map by `rcx.baselines.attribution`, of the predicted class."""
+    return _key("attribution", image=image, classifier=classifier, baseline=baseline, seed=seed)
 
 
 def random_order(representation: Representation, padding: str | None) -> Document:

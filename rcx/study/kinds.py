@@ -39,7 +39,14 @@ class Rollout:
     relevance: Tensor
 
 
-Result = Explanation | Curve | Evaluation | Rollout
+@dataclass(frozen=True)
+class Attribution:
+    """Another method's map: ``relevance`` ``(N, H, W)``, see `rcx.baselines.attribution`."""
+
+    relevance: Tensor
+
+
+Result = Explanation | Curve | Evaluation | Rollout | Attribution
 Parts = tuple[dict[str, Tensor], dict[str, str]]
 _CURVE = ("direction", "protocol", "measure", "draws")
 
@@ -62,7 +69,7 @@ def _curve(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> Curve:
     return Curve(**parts)
 
 
-def _plain(kind: type[Evaluation] | type[Rollout]) -> Kind:
+def _plain(kind: type[Evaluation] | type[Rollout] | type[Attribution]) -> Kind:
     note = {"format": f"rcx {kind.__name__.lower()} 1"}
     return Kind(lambda result: (dict(vars(result)), note), lambda tensors, notes: kind(**tensors))
 
@@ -72,4 +79,5 @@ KINDS: dict[str, Kind] = {
     "curve": Kind(_curve_parts, _curve),
     "evaluation": _plain(Evaluation),
     "rollout": _plain(Rollout),
+    "attribution": _plain(Attribution),
 }

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from rcx.choices import Baseline
 from rcx.curves import Direction, Protocol
 from rcx.distortion import DistortionMeasure
 from rcx.images import LARGEST, SMALLEST, Fit
@@ -110,7 +111,10 @@ class CurveSettings(_Table):
 
 
 class RunSettings(_Table):
-    """One classifier on the first ``n_images`` images: its explanations and their curves."""
+    """One classifier on the first ``n_images`` images: its explanations and their curves.
+
+    With ``rollout``, curves of attention rollout too; with ``baselines``, those of other methods.
+    """
 
     classifier: Name
     normalize: Annotated[
@@ -122,15 +126,17 @@ class RunSettings(_Table):
     methods: Annotated[tuple[MethodSettings, ...], Field(min_length=1)]
     curves: tuple[CurveSettings, ...] = ()
     rollout: bool = False
+    baselines: tuple[Baseline, ...] = ()
 
     @model_validator(mode="after")
     def _fits(self) -> RunSettings:
         names = [method.series for method in self.methods]
         if twice := _twice(names):
             raise ValueError(f"two methods are called {twice!r}: give one of them another name")
-        if taken := {"rollout", "random wavelets", "random pixels"} & set(names):
+        others = {"rollout", "random wavelets", "random pixels", *get_args(Baseline)}
+        if taken := others & set(names):
             raise ValueError(f"{min(taken)!r} is the name of another series")
-        for field in ("normalize", "seeds", "curves"):
+        for field in ("normalize", "seeds", "curves", "baselines"):
             if _twice(list(getattr(self, field) or ())) is not None:
                 raise ValueError(f"{field} says the same twice")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 
 from rcx import sweeps
-from rcx.choices import image_size
+from rcx.choices import Baseline, image_size
 from rcx.classifiers import Classifier, WeightsError, load_classifier
 from rcx.curves import COARSE, DRAWS, PERCENT, Direction
 from rcx.distortion import DistortionMeasure
@@ -21,6 +21,7 @@ from rcx.rollout import rollout
 from rcx.study.keys import (
     Document,
     Key,
+    attribution_key,
     classifier_document,
     curve_key,
     evaluation_key,
@@ -35,6 +36,7 @@ from rcx.study.settings import CurveSettings, MethodSettings, RunSettings, Study
 
 GRIDS = {"percent": PERCENT, "coarse": COARSE}
 EVALUATION_DRAWS = sweeps.DRAWS
+_COSTS = {"rollout": 1.0, "attribution": 100.0, "evaluation": float(EVALUATION_DRAWS)}
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ class Setup:
         if variant.run.rollout:
             # refuses classifiers without attention, before the work begins
             rollout(self.classifier, torch.full((1, 3, *self.size), 0.5))
+        if variant.run.baselines:
+            _check_baselines(variant.run.baselines, self.classifier)
 
     def _random_orders(self) -> Iterator[tuple[str, tuple[Representation, Document]]]:
         """Random series by name, one for each kind of representation."""
@@ -153,7 +157,7 @@ class Setup:
             # a second kind of wavelets has a longer name
             same = named.setdefault(short, str(order)) == str(order)
             yield f"random {short if same else representation.name}", (representation, order)
-        if self.variant.run.rollout:
+        if self.variant.run.rollout or self.variant.run.baselines:
             yield "random pixels", (Pixels(self.size), random_order(Pixels(self.size), None))
 
     def wanted(self, image: Document, place: int) -> list[Wanted]:
@@ -181,6 +185,11 @@ class Setup:
             key = rollout_key(image, classifier)
             found.append(Wanted(key, "rollout"))
             orders["rollout"] = {"rollout": key.document}, key
+        for name in run.baselines:
+            seed = image_seed(self.variant.seed, image)
+            key = attribution_key(image, classifier, name, seed)
+            found.append(Wanted(key, name))
+            orders[name] = {"attribution": key.document}, key
         for curve in run.curves:
             random = {name: (order, None) for name, (_, order) in self.random.items()}
             for series, (order, of) in (orders | random if curve.random else orders).items():
@@ -213,7 +222,7 @@ class Setup:
             return 3.0 * steps * solver.samples  # a pass and its gradient, which is two more
         if one.key.kind == "curve" and one.curve is not None:
             return float(len(GRIDS[one.curve.grid]) * one.key.document["draws"])
-        return 1.0 if one.key.kind == "rollout" else float(EVALUATION_DRAWS)
+        return _COSTS[one.key.kind]
 
 
 def variants(settings: StudySettings) -> list[Variant]:
@@ -233,6 +242,16 @@ def variants(settings: StudySettings) -> list[Variant]:
                 weights = classifier.weights_hash
                 found.append(Variant(number, filled, weights, normalize, size, seed, settings.seed))
     return found
+
+
+def _check_baselines(names: Sequence[Baseline], classifier: Classifier) -> None:
+    """Refuse methods that do not apply, before the work begins."""
+    try:
+        from rcx.baselines import check_applies
+    except ImportError as error:
+        raise ValueError("baselines need captum: pip install 'rcx[baselines]'") from error
+    for name in names:
+        check_applies(name, classifier)
 
 
 @lru_cache(maxsize=4)

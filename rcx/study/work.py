@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -16,19 +16,23 @@ from rcx.curves import rate_distortion_curve
 from rcx.explanation import Explanation
 from rcx.files import DamagedError
 from rcx.images import ImageError
-from rcx.objective import Objective
 from rcx.rankings import Ranking
 from rcx.representations import Pixels
 from rcx.rollout import rollout
 from rcx.study.keys import image_seed
-from rcx.study.kinds import Evaluation, Result, Rollout
+from rcx.study.kinds import Attribution, Evaluation, Result, Rollout
 from rcx.study.setup import EVALUATION_DRAWS, GRIDS, Setup, Wanted
 from rcx.study.sources import Failure, Source
 from rcx.study.store import Store, StoreError
 from rcx.sweeps import answers_at_masks
 from rcx.text import reason
 
+if TYPE_CHECKING:
+    from rcx.choices import Baseline
+
 Advance = Callable[[float], None]
+
+_SOURCES = ("explanation", "rollout", "attribution")  # what curves are of
 
 
 @dataclass
@@ -154,6 +158,8 @@ class Work:
             return self._explained(group)
         if first.key.kind == "rollout":
             return self._rolled_out(group)
+        if first.key.kind == "attribution":
+            return self._attributed(group)
         known = [
             (image, wanted, sources)
             for image, wanted in group
@@ -182,6 +188,21 @@ class Work:
         for row, (_, (one,)) in enumerate(group):
             yield one, Rollout(maps[row : row + 1].clone())
 
+    def _attributed(self, group: _Group) -> Iterator[tuple[Wanted, Result]]:
+        from rcx.baselines import attribution  # needs captum, which not everyone has
+
+        images = torch.stack([image.pixels for image, _ in group])
+        wanted = [one for _, (one,) in group]
+        name, seeds = (
+            cast("Baseline", wanted[0].series),
+            [one.key.document["seed"] for one in wanted],
+        )
+        maps = attribution(
+            name, self.setup.classifier, images, seed=seeds, device=self.setup.device
+        )
+        for row, one in enumerate(wanted):
+            yield one, Attribution(maps[row : row + 1].clone())
+
     def _evaluated(
         self, group: Sequence[tuple[_Image, list[Wanted], list[Any]]]
     ) -> Iterator[tuple[Wanted, Result]]:
@@ -189,15 +210,9 @@ class Work:
             pixels = image.pixels[None].to(self.setup.device)
             logits = checked_logits(self._model, pixels)
             explainer = self.setup.explainers[wanted[0].series]
-            objective = Objective(
-                self._model,
-                explainer.representation(self.setup.size),
-                pixels,
-                logits,
-                explanations[0].target.to(self.setup.device),
-                measure="l2",
-                clamp=explainer.clamp,
-                antithetic=False,
+            target = explanations[0].target.to(self.setup.device)
+            objective = explainer.objective(
+                self._model, pixels, logits, target, measure="l2", antithetic=False
             )
             for one, explanation in zip(wanted, explanations, strict=True):
                 mask = explanation.mask.to(self.setup.device)
@@ -232,7 +247,7 @@ class Work:
     def _ranking(self, image: _Image, one: Wanted, source: Any) -> Ranking:
         if isinstance(source, Explanation):
             return Ranking.of(self.setup.explainers[one.series], source)
-        if isinstance(source, Rollout):
+        if isinstance(source, Rollout | Attribution):
             return Ranking(Pixels(self.setup.size), source.relevance)
         representation, _ = self.setup.random[one.series]
         return Ranking.at_random(representation, 1, seed=[image.seed])
@@ -254,7 +269,7 @@ class Work:
             # since the study began
             self.outcome.damaged.append(one.of.name)
             self.store.discard([one.of.name])
-        again = [other for other in image.wanted if other.key.kind in ("explanation", "rollout")]
+        again = [other for other in image.wanted if other.key.kind in _SOURCES]
         (needed,) = (other for other in again if other.key.name == one.of.name)
         alike = [
             other
