@@ -54,7 +54,7 @@ from rcx.report.frames import MaskFrames
 from rcx.report.wavelet_figures import pyramid_figure
 from rcx.report.widgets import scrubber
 
-# %%
+# %% mystnb={"figure": {"caption": "The image, and what the classifier says of it.", "name": "fig-image"}}
 drawn = load_profile(profile, n_images=1, seed=seed)
 model, image = drawn.classifier, drawn.images
 with torch.no_grad():
@@ -108,7 +108,7 @@ pyramid_figure(wavelets, {"size of the coefficients, by band": grey})
 # Sparse, and still the image? The same number of largest coefficients is kept once of the pixels and
 # once of the wavelets, and all others are set to zero.
 
-# %%
+# %% mystnb={"figure": {"caption": "As many of the largest pixels (above) as of the largest wavelet coefficients (below).", "name": "fig-few"}}
 counts = [int(share * wavelets.length) for share in (0.01, 0.05, 0.2)]
 shades = image.mean(1).flatten()
 kept_pixels = [(shades * (shades >= shades.topk(n).values[-1])).view(image.shape[-2:]) for n in counts]
@@ -136,7 +136,7 @@ picture_grid([kept_pixels, kept_wavelets], captions=[[f"{n} {what}" for n in cou
 #
 # Clamping brings the obfuscated image back among the images that the classifier takes.
 
-# %%
+# %% mystnb={"figure": {"caption": "The bands of the wavelet transform, and the noise that takes the place of each.", "caption_before": true, "name": "tab-bands"}}
 noise = adaptive_gaussian(coefficients, wavelets.bands)
 pd.DataFrame(
     {
@@ -151,7 +151,7 @@ pd.DataFrame(
 # With the same mask value everywhere, and one draw of the noise: all of the image, half of each
 # coefficient, nothing of it. The classifier's probability of its first answer stands below.
 
-# %%
+# %% mystnb={"figure": {"caption": "Obfuscations: what is not kept is noise.", "name": "fig-obfuscations"}}
 fields = torch.randn(64, 3, wavelets.length, generator=torch.Generator().manual_seed(seed))
 levels = [1.0, 0.5, 0.0]
 even = [torch.full((1, wavelets.length), level) for level in levels]
@@ -214,7 +214,7 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # decays to a tenth. With $r = 1$ and a constant $\eta$ this is the published optimisation, which
 # is there as `SolverSettings.preset("published")`.
 
-# %%
+# %% mystnb={"figure": {"caption": "What the size of a step does to the loss.", "caption_before": true, "name": "tab-step-sizes"}}
 settings, published = rcx.SolverSettings(), rcx.SolverSettings.preset("published")
 shares = [0.0, 0.25, 0.35, 0.5, 0.75, 0.995]
 sizes = {
@@ -224,7 +224,7 @@ sizes = {
 done = pd.Index([f"{share:.1%}" for share in shares], name="steps done")
 pd.DataFrame(sizes, index=done).rename_axis(columns="step size").T.style.format(precision=4)
 
-# %%
+# %% mystnb={"figure": {"caption": "The default solver and the published one.", "caption_before": true, "name": "tab-presets"}}
 compared = ["steps", "samples", "antithetic", "reach", "tolerance", "stop_early"]
 pd.DataFrame({name: {key: str(getattr(preset, key)) for key in compared} for name, preset in {"fast": settings, "published": published}.items()})
 
@@ -278,7 +278,7 @@ scrubber({"the image": (image[0], film)}, "solver", milliseconds=250, caption="T
 # correlated, with $c$ for the correlation, their mean has a smaller variance than the mean of two
 # independent draws, by the factor $1 + c$.
 
-# %%
+# %% mystnb={"figure": {"caption": "How much the two halves of an antithetic pair have in common.", "caption_before": true, "name": "tab-pairs"}}
 signs = torch.tensor([1.0, -1.0])
 masks = {"half of everything": even[1], "the mask that was found": explanation.mask}
 correlation = {}
@@ -297,7 +297,7 @@ pd.Series(correlation, name="correlation within a pair").to_frame().style.format
 # suffices, look at the image as the classifier was asked about it: what the mask keeps, and noise in
 # place of the rest.
 
-# %%
+# %% mystnb={"figure": {"caption": "The image, its cartoon, and two obfuscations that the mask leaves.", "name": "fig-cartoon"}}
 asked = obfuscate(wavelets, coefficients, explanation.mask, noise, fields[:2])[0]
 picture_grid(
     [[image[0], explanation.picture[0], *asked]],
@@ -311,7 +311,7 @@ picture_grid(
 # %% mystnb={"figure": {"caption": "The coefficients, and how much of each the mask keeps.", "name": "fig-mask"}}
 pyramid_figure(wavelets, {"coefficients": grey, "mask": explanation.mask[0]})
 
-# %%
+# %% mystnb={"figure": {"caption": "How much of each band the mask keeps.", "caption_before": true, "name": "tab-rates"}}
 rates = {band.name: float(explanation.mask[0, band.positions].mean()) for band in wavelets.bands}
 pd.Series(rates, name="mean of the mask").to_frame().T.style.format(precision=4)
 
@@ -327,7 +327,7 @@ pd.Series(rates, name="mean of the mask").to_frame().T.style.format(precision=4)
 #
 # Its picture is the mask: white where a pixel was kept.
 
-# %%
+# %% mystnb={"figure": {"caption": "CartoonX and Pixel RDE.", "name": "fig-both"}}
 by_pixels = rcx.PixelRDE(model, lambda_k=pixel_lambda_k, seed=seed).explain(image)
 explanation_figure(image, [explanation, by_pixels], model.class_names)
 

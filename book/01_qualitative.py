@@ -70,7 +70,7 @@ chosen = torch.cat([torch.arange(n_images), doubtful])
 images, labels = drawn.images[chosen], drawn.labels[chosen]
 names = [drawn.names[number] for number in chosen]
 
-# %%
+# %% mystnb={"figure": {"caption": "What the classifier says of the images.", "caption_before": true, "name": "tab-answers"}}
 columns = {
     "true class": map(model.label, labels.tolist()),
     "predicted": map(model.label, predicted[chosen].tolist()),
@@ -121,7 +121,7 @@ scrubber(kept, "kept", start=7, caption="The cartoon of the most relevant wavele
 # stopped because the mask no longer moved to a better one, rather than because its steps were
 # spent.
 
-# %%
+# %% mystnb={"figure": {"caption": "All explanations by numbers.", "caption_before": true, "name": "tab-runs"}}
 shown = ["probability", "probability_after", "distortion", "nonsparsity", "label_kept", "converged", "steps"]
 numbers = pd.concat(
     {
@@ -205,7 +205,7 @@ picture_grid(
     [[names[0], *(f"non-sparsity {float(step.nonsparsity):.4f}" for step in few)]],
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "The first image along the path over lambda, by numbers.", "caption_before": true, "name": "tab-path"}}
 by_lambda = pd.DataFrame(
     [{name: getattr(step, name).item() for name in shown} for step in path],
     index=pd.Index([f"{value:g}" for value in lambdas], name="lambda"),
@@ -222,7 +222,7 @@ by_lambda.rename(columns=headings).style.format(precision=4)
 # for the first two images. (An image can lose no more than it has: of a class with a small
 # probability $p$, the distortion seldom exceeds $p^2$, and a larger target leaves an empty mask.)
 
-# %%
+# %% mystnb={"figure": {"caption": "One lambda for both images, and one distortion.", "name": "fig-own-lambda"}}
 settings = {"lambda_k": lambda_k, "target_distortion": target_distortion, "seed": seed}
 alike = rcx.CartoonX(model, **settings).explain(images[:2])
 explanation_figure(
@@ -232,7 +232,7 @@ explanation_figure(
     titles=["the same lambda", "the same distortion"],
 )
 
-# %%
+# %% mystnb={"figure": {"caption": "Each image with a lambda of its own.", "caption_before": true, "name": "tab-own-lambda"}}
 found = {name: getattr(alike, name) for name in ["lambda_k", *shown]}
 pd.DataFrame(found, index=names[:2]).rename(columns=headings).style.format(precision=4)
 
@@ -245,7 +245,7 @@ pd.DataFrame(found, index=names[:2]).rename(columns=headings).style.format(preci
 # its share is the grey image's own; and a map without any information would score the share of the
 # image that the object covers.
 
-# %%
+# %% mystnb={"figure": {"caption": "Share of each map that lies on the object.", "caption_before": true, "name": "tab-inside"}}
 grey = images.mean(1)
 maps = {"CartoonX": cartoons.picture, "Pixel RDE": pixels.picture, "grey image": grey, "area": torch.ones_like(grey)}
 masks = drawn.object_masks  # photographs have none

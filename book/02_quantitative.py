@@ -100,7 +100,7 @@ randomise = rate_distortion_curves(*task, "randomise", **fair)
 # only the *shapes* can be compared: how early a curve falls or rises, and whether it rises again. The
 # heights cannot.
 
-# %%
+# %% mystnb={"figure": {"caption": "Rate-distortion curves; shaded: 95 % intervals of the mean; dashed: as published.", "name": "fig-curves"}}
 from rcx.report.curve_figures import curve_figure, shown
 
 curve_figure(keep, randomise, published=True)
@@ -113,7 +113,7 @@ curve_figure(keep, randomise, published=True)
 # repeated here, to see what it changes. The area under a curve sums it up in one number: small is
 # good where the relevant is kept, large is good where it is randomised.
 
-# %%
+# %% mystnb={"figure": {"caption": "Mean areas under the curves, with 95 % intervals.", "caption_before": true, "name": "tab-areas"}}
 from rcx.claims import area_table
 
 published = {"percent": COARSE, "protocol": "as_published", "seed": seed}
@@ -137,7 +137,7 @@ shown(area_table(groups))
 # otherwise. What is *open* counts as not shown, so that few images support little: of fewer than six, the
 # signed-rank test cannot reach 5 % even if all agree.
 
-# %%
+# %% mystnb={"figure": {"caption": "CartoonX minus Pixel RDE, image by image.", "caption_before": true, "name": "tab-comparisons"}}
 from rcx.claims import comparison_table, curve_comparisons
 from rcx.statistics import verdict
 
@@ -154,7 +154,7 @@ shown(outcomes)
 # probability that the mask was optimised for. Here the same is measured with one draw (dotted) and with
 # many (solid), along a path of solutions from the smallest $\lambda$ to the largest.
 
-# %%
+# %% mystnb={"figure": {"caption": "Distortion and non-sparsity over lambda.", "name": "fig-sweep"}}
 import pandas as pd
 
 from rcx.report.curve_figures import sweep_figure
@@ -164,7 +164,7 @@ swept = data.images[:sweep_images]
 sweep = pd.concat([sweep_rows(explainer, swept, seed=seed) for explainer in (cartoonx, pixel_rde)])
 sweep_figure(sweep)
 
-# %%
+# %% mystnb={"figure": {"caption": "The sweep over lambda by numbers.", "caption_before": true, "name": "tab-sweep"}}
 shown(sweep_table(sweep, seed=seed))
 
 # %% [markdown]
@@ -188,7 +188,7 @@ shown(sweep_table(sweep, seed=seed))
 # against that of the grey image. Pixel RDE's picture is the mask itself, to be read against that of
 # random pixels, where *energy inside* is the share of the image that the object covers.
 
-# %%
+# %% mystnb={"figure": {"caption": "How much of each map lies on the object.", "caption_before": true, "name": "tab-localisation"}}
 from rcx.localisation import localisation_table
 
 pictures = {
@@ -208,7 +208,7 @@ shown(localisation)
 # with this package: MobileNetV3-Small at 256 pixels, $\lambda = 20$ for CartoonX and 4 for Pixel RDE as in
 # the report, and the default solver.
 
-# %%
+# %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-photographs"}}
 from rcx.reference.study import photo_curves, photo_provenance, photo_rows
 
 network = "timm/tf_mobilenetv3_small_100"
@@ -225,11 +225,11 @@ pd.Series({name: len(keep["CartoonX"]) for name, (keep, _) in photos.items()}, n
 # dashed. They are of the same photographs and the same architecture, with other weights: the study used
 # those of torchvision, this package's run those that timm takes from TensorFlow.
 
-# %%
+# %% mystnb={"figure": {"caption": "Curves of the photographs, measured as published; dashed: the published curves.", "name": "fig-photo-curves"}}
 as_published = photos["raw, as published"]
 curve_figure(*as_published, published=True, compare="98 of the same photographs, other weights")
 
-# %%
+# %% mystnb={"figure": {"caption": "Measured and published mean distortion.", "caption_before": true, "name": "tab-gaps"}}
 from rcx.claims import condition_table, gap_table
 from rcx.reference import published_points
 
@@ -243,21 +243,21 @@ shown(gaps)
 # with all images clamped and several draws; and with images normalised as the network was trained.
 # Each column is a mean difference, CartoonX minus Pixel RDE, with its interval.
 
-# %%
+# %% mystnb={"figure": {"caption": "CartoonX minus Pixel RDE on the photographs, condition by condition.", "caption_before": true, "name": "tab-conditions"}}
 conditions = condition_table(photos, *methods, seed=seed)
 shown(conditions)
 
 # %% [markdown]
 # And the sweep over $\lambda$, beside the published means (dashed):
 
-# %%
+# %% mystnb={"figure": {"caption": "The sweep over lambda on the photographs; dashed: as published.", "name": "fig-photo-sweep"}}
 swept_photos = photo_rows("explanations", classifier=network, size=256, normalize=False, on_path=True)
 sweep_figure(swept_photos, published=True)
 
 # %% [markdown]
 # What the photographs' numbers were made with:
 
-# %%
+# %% mystnb={"figure": {"caption": "Where the numbers of the photographs come from.", "caption_before": true, "name": "tab-provenance"}}
 provenance = photo_provenance()
 facts = {"machine": provenance["machine"], **provenance["versions"], "hours of computing": round(provenance["seconds_of_results"] / 3600, 1)}
 pd.Series(facts, name="").to_frame()

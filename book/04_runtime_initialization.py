@@ -70,11 +70,11 @@ options = {"lambda_k": lambda_k, "seed": seed}
 # short one for starts that are nearly right. `reach` is the mask entry below which steps no longer
 # get smaller; 1 is Adam as published.
 
-# %%
+# %% mystnb={"figure": {"caption": "Settings of the solvers.", "caption_before": true, "name": "tab-hyperparameters"}}
 presets = ("published", "fast", "short")
 pd.DataFrame({name: rcx.SolverSettings.preset(name).model_dump() for name in presets})
 
-# %%
+# %% mystnb={"figure": {"caption": "Settings of the methods.", "caption_before": true, "name": "tab-methods"}}
 names = ("lambda_k", "wavelet", "levels", "padding", "distortion", "clamp", "evaluation_samples")
 methods = [method(data.classifier) for method in (rcx.CartoonX, rcx.PixelRDE)]
 pd.DataFrame({one.method: {name: getattr(one, name, "") for name in names} for one in methods})
@@ -83,7 +83,7 @@ pd.DataFrame({one.method: {name: getattr(one, name, "") for name in names} for o
 # The published settings, in this package's code, with fewer noise samples so that a chapter can
 # afford them, and beside them the default. Both are judged by the same fresh noise.
 
-# %%
+# %% mystnb={"figure": {"caption": "The published schedule and the default one on the same image.", "caption_before": true, "name": "tab-two-solvers"}}
 published = rcx.SolverSettings.preset("published")
 affordable = published.model_copy(update={"samples": published_samples, "antithetic": True})
 slow = rcx.CartoonX(data.classifier, solver=affordable, **options).explain(data.images[:1])
@@ -111,7 +111,7 @@ pd.DataFrame(
 # the fresh noise of this step: then noise alone averages to zero, and the measure costs nothing. The
 # solver stops an image when $r$ is below `tolerance`.
 
-# %%
+# %% mystnb={"figure": {"caption": "Both schedules, step by step.", "name": "fig-two-solvers"}}
 history_figure([slow, default], ["published schedule", "default schedule"])
 
 # %%
@@ -153,7 +153,7 @@ Markdown(
 #
 # As pictures, before any step:
 
-# %%
+# %% mystnb={"figure": {"caption": "Starting masks, as pictures.", "name": "fig-starts"}}
 starts = ["ones", "random", "uniform", "foreground", "foreground-uniform"]
 starts += ["predicted"] if profile == "sample" else []
 still = rcx.SolverSettings(steps=0)
@@ -166,7 +166,7 @@ explanation_figure(data.images[:2], masks, data.classifier.class_names, titles=s
 # loss, averaged over a few steps, comes within five percent of what the run from `ones` ended with.
 # It is *ruined* if it loses the class.
 
-# %%
+# %% mystnb={"figure": {"caption": "Starts on this chapter's scenes.", "caption_before": true, "name": "tab-live-starts"}}
 make = partial(rcx.CartoonX, data.classifier, lambda_k)
 schedules = {"default": rcx.SolverSettings()}
 live = trials.Trials.cat(
@@ -179,14 +179,14 @@ shown(trials.starts_table(live))
 # `python -m rcx.reference.make_start_trials`, always of the sample, and kept with this package. Bands
 # are 95 % bootstrap intervals over the scenes, of which there are fewer under the published schedule.
 
-# %%
+# %% mystnb={"figure": {"caption": "Loss over the steps from every start; shaded: 95 % intervals.", "name": "fig-long-starts"}}
 kept = reference.start_trials()
 long = trials.Trials(kept.runs, kept.curves)
 ends = kept.provenance["schedules"]
 titles = {"published": f"published, {ends['published']['samples']} samples a step", "default": "default"}
 starts_figure(long, {**titles, "short": "short"})
 
-# %%
+# %% mystnb={"figure": {"caption": "Starts on more scenes, by numbers.", "caption_before": true, "name": "tab-long-starts"}}
 shown(trials.starts_table(long))
 
 # %%
@@ -209,17 +209,17 @@ Markdown(
 # curve is *lower at first* if its mean over the first quarter of the steps is. First under the
 # published schedule, then under the default one:
 
-# %%
+# %% mystnb={"figure": {"caption": "The report's picture under the published schedule.", "caption_before": true, "name": "tab-picture-published"}}
 shown(start_claims.picture_table(long, "published"))
 
-# %%
+# %% mystnb={"figure": {"caption": "The report's picture under the default schedule.", "caption_before": true, "name": "tab-picture-default"}}
 shown(start_claims.picture_table(long, "default"))
 
 # %% [markdown]
 # "Simple heuristics do not help" is the report's finding. A start helps if the loss ends lower, or
 # if the loss that `ones` ends with is reached in fewer steps.
 
-# %%
+# %% mystnb={"figure": {"caption": "Whether a start helps, by schedule.", "caption_before": true, "name": "tab-helps"}}
 simple = ["random", "uniform", "foreground", "foreground-uniform"]
 helped = {name: start_claims.help_table(long, name, simple) for name in titles}
 shown(pd.concat(helped, names=["schedule", "start"]))
@@ -241,7 +241,7 @@ shown(pd.concat(helped, names=["schedule", "start"]))
 # and everywhere lambda, the class's probability and the distortions. It is a small U-Net whose
 # levels are the wavelet's. The sample's was made by `rcx train-start --held-out 0`.
 
-# %%
+# %% mystnb={"figure": {"caption": "The network that predicts the start.", "caption_before": true, "name": "tab-network"}}
 network = rcx.CartoonX("sample/cnn", start="predicted").start
 pd.Series({
     "weights": sum(parameter.numel() for parameter in network.parameters()),
@@ -256,7 +256,7 @@ pd.Series({
 # `short` takes less than half of the steps. On the same scenes, none of which the network has learnt
 # from, compared with the default schedule from `ones`:
 
-# %%
+# %% mystnb={"figure": {"caption": "The predicted start under the short schedule.", "caption_before": true, "name": "tab-short"}}
 short = start_claims.help_table(long, "short", ["ones", "predicted"], reference=("default", "ones"))
 shown(short)
 
@@ -265,7 +265,7 @@ shown(short)
 # Its rate and distortion beside the solver's, medians over the scenes (where no denser mask keeps the
 # class either, the prediction is the whole image, which would dominate a mean):
 
-# %%
+# %% mystnb={"figure": {"caption": "The predicted start on this chapter's scenes.", "caption_before": true, "name": "tab-unseen"}}
 pairs = {"no step": ("none", "predicted"), "short": ("short", "predicted"), "default": ("default", "ones")}
 measures = ["loss", "distortion", "nonsparsity", "label_kept", "steps", "seconds"]
 ends = {name: long.runs.query("schedule == @pair[0] and start == @pair[1]")[measures].astype(float).median() for name, pair in pairs.items()}
@@ -285,14 +285,14 @@ pd.DataFrame(ends).T.round(4)
 # Seconds per explanation on the machine that built this book; those of the published settings
 # follow from a few of their steps. `rcx bench` prints the same table for any classifier.
 
-# %%
+# %% mystnb={"figure": {"caption": "Seconds of an explanation, on this machine.", "caption_before": true, "name": "tab-times"}}
 times = solver_table(data.classifier, data.images[:1], published_steps=2, seed=seed)
 times[["steps", "seconds", "ratio", "loss"]].round(3)
 
 # %% [markdown]
 # Beside what the study reports for its own machine, an NVIDIA Titan RTX, and in all:
 
-# %%
+# %% mystnb={"figure": {"caption": "What the study costs: as published, and here.", "caption_before": true, "name": "tab-compute"}}
 here = times["seconds"].xs("CartoonX")
 hours = long.runs.groupby("schedule")["seconds"].sum() / 3600
 pd.DataFrame({
@@ -307,7 +307,7 @@ pd.DataFrame({
 # %% [markdown]
 # The inverse wavelet transform is one matrix product per level and direction:
 
-# %%
+# %% mystnb={"figure": {"caption": "The inverse wavelet transform, on this machine.", "caption_before": true, "name": "tab-transform"}}
 transform_table(data.images.shape[-1], seed=seed).round(4)
 
 # %% [markdown]
@@ -322,7 +322,7 @@ transform_table(data.images.shape[-1], seed=seed).round(4)
 # sent through the network per explanation, which is what the time is made of. An empty mask on the
 # first photograph has the loss 0.242.
 
-# %%
+# %% mystnb={"figure": {"caption": "Schedules that were tried.", "caption_before": true, "name": "tab-tried"}}
 reference.solver_trials()
 
 # %% [markdown]

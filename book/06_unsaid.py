@@ -54,13 +54,13 @@ from rcx.statistics import mean_interval
 # divided by the deviation. The published code gives both networks raw images in $[0, 1]$. They still
 # answer, and most of the answers are the same; but they are less sure. First the study's photographs:
 
-# %%
+# %% mystnb={"figure": {"caption": "Classifiers on the study's photographs, raw and normalised.", "caption_before": true, "name": "tab-raw-photographs"}}
 paper_scale_table("normalisation")
 
 # %% [markdown]
 # And the images of this book:
 
-# %%
+# %% mystnb={"figure": {"caption": "Classifiers on the images of this chapter, raw and normalised.", "caption_before": true, "name": "tab-raw"}}
 normalisation = normalisation_table(profile, n_images=n_drawn, seed=seed)
 normalisation.style.format(precision=3)
 
@@ -82,7 +82,7 @@ Result(
 # kept. Here the same share of every pixel is kept, with and without the clamp; the distortion is the
 # published one, the $\ell_2$ norm of the change of all probabilities.
 
-# %%
+# %% mystnb={"figure": {"caption": "Distortion with and without clamping.", "caption_before": true, "name": "tab-clamping"}}
 drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_unsure), seed=seed)
 pixel_bench = Bench(rcx.PixelRDE(drawn.classifier, seed=seed), drawn.images[:8], seed)
 clamping = pixel_bench.clamping([0.0, 0.25, 0.5, 0.75])
@@ -114,7 +114,7 @@ explanations = explainer.explain(images)
 bench = Bench(explainer, images, seed)
 single = bench.single_draws(explanations.mask)
 
-# %%
+# %% mystnb={"figure": {"caption": "Distortion of one mask by single draws of noise.", "caption_before": true, "name": "tab-draws"}}
 deviation = single.std(1)
 pd.DataFrame({"mean": single.mean(1), "deviation of a draw": deviation, "least": single.amin(1), "most": single.amax(1)}, index=names).style.format(precision=3)
 
@@ -134,7 +134,7 @@ Result(
 # best mask is the empty one, and the method has nothing to show: a black picture is then the right
 # answer to the question that was asked. (`keep_label=True` asks another: it lowers $\lambda$.)
 
-# %%
+# %% mystnb={"figure": {"caption": "The loss of explanations, and that of a mask that keeps nothing.", "caption_before": true, "name": "tab-empty"}}
 empty = bench.empty(explanations)
 empty.index = names
 empty.style.format(precision=4)
@@ -171,7 +171,7 @@ Result(
 # $\ell_2$ norm of the change of all probabilities, by a single draw of the noise. Both for the same
 # masks:
 
-# %%
+# %% mystnb={"figure": {"caption": "Three distortions of the same explanations.", "caption_before": true, "name": "tab-unsaid-sweep"}}
 path = explainer.explain_path(images[:1], [lambda_k / 8, lambda_k, lambda_k * 8])
 sweep = Bench(explainer, images[:1], seed).sweep(path)
 sweep.style.format(precision=4)
@@ -192,7 +192,7 @@ Result(
 # probability is below the loss of their explanation. How many images there are says how far these
 # runs have gone.
 
-# %%
+# %% mystnb={"figure": {"caption": "The explanations of the study's photographs, summed up.", "caption_before": true, "name": "tab-photo-explanations"}}
 photographs_table()
 
 # %% [markdown]

@@ -31,7 +31,7 @@ seed: int = 0  # seed of the scenes
 # and taken from the store otherwise: its time is that of the run that is shown. Seeds are among the
 # parameters; every random draw comes from them.
 
-# %%
+# %% mystnb={"figure": {"caption": "The chapters of this book.", "caption_before": true, "name": "tab-chapters"}}
 from IPython.display import Markdown
 
 from rcx.report.results import read_runs
@@ -44,7 +44,7 @@ chapters.style.format(precision=1)
 # %% [markdown]
 # ## Machine and versions
 
-# %%
+# %% mystnb={"figure": {"caption": "Machine and versions.", "caption_before": true, "name": "tab-machine"}}
 machine_table(runs)
 
 # %% [markdown]
@@ -52,7 +52,7 @@ machine_table(runs)
 #
 # The same hash means the same bits. Images are hashed as the classifier gets them.
 
-# %%
+# %% mystnb={"figure": {"caption": "Weights and images.", "caption_before": true, "name": "tab-hashes"}}
 hashes = hash_table(profile, n_images=n_images, seed=seed)
 hashes
 

@@ -116,6 +116,7 @@ def condition_table(
     first: str,
     second: str,
     *,
+    networks: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Put the same claim to the test under several conditions.
@@ -126,6 +127,8 @@ def condition_table(
         Curves by method, with the relevant kept and with the relevant randomised.
     first, second, seed
         As for `curve_comparisons`.
+    networks : bool
+        Compare two networks, see `network_comparisons`, with a `MARGIN`; else two methods.
 
     Returns
     -------
@@ -135,12 +138,13 @@ def condition_table(
     """
     rows = {}
     for name, (keep, randomise) in conditions.items():
-        found = curve_comparisons(keep, randomise, first, second, seed=seed)
+        compared = network_comparisons if networks else curve_comparisons
+        found = compared(keep, randomise, first, second, seed=seed)
         differences = {what: one.difference for what, (one, _) in found.items()}
         rows[name] = {
             "images": len(keep[first]),
             **differences,
-            "verdict": verdict(list(found.values())),
+            "verdict": verdict(list(found.values()), margin=MARGIN if networks else 0),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -22,23 +22,14 @@ compressed to a tenth of their wavelet coefficients look as they did before, so 
 says no more than the image."""
 
 
-def all_black(explanation: Explanation) -> Tensor:
-    """Whether each picture shows nothing, ``(N,)`` bool: its brightest pixel is below `BLACK`."""
-    return explanation.picture.amax((1, 2, 3)) < BLACK
-
-
-def dense(explanation: Explanation) -> Tensor:
-    """Whether each explanation keeps nearly everything, ``(N,)`` bool: more than `DENSE`."""
-    return explanation.nonsparsity > DENSE
-
-
-def degenerate_table(explanations: Mapping[str, Explanation]) -> pd.DataFrame:
+def degenerate_table(explanations: Mapping[str, Explanation | pd.DataFrame]) -> pd.DataFrame:
     """Compare settings by how often their explanations show nothing or everything.
 
     Parameters
     ----------
-    explanations : mapping of str to Explanation
-        By setting, such as a lambda; of the same images, at least 2.
+    explanations : mapping of str to Explanation or DataFrame
+        By setting, such as a lambda; of the same images, at least 2. Or their rows in a study's
+        table of explanations.
 
     Returns
     -------
@@ -48,16 +39,27 @@ def degenerate_table(explanations: Mapping[str, Explanation]) -> pd.DataFrame:
         mean non-sparsity and distortion.
     """
     rows = {}
-    for name, one in explanations.items():
-        black, full = all_black(one), dense(one)
+    for name, some in explanations.items():
+        one = some if isinstance(some, pd.DataFrame) else _numbers(some)
+        black, full = one["brightest"] < BLACK, one["nonsparsity"] > DENSE
+        useful = one["label_kept"].astype(bool) & ~black & ~full
         rows[name] = {
-            "all black": share_interval(black),
-            "dense": share_interval(full),
-            "useful": share_interval(one.label_kept & ~black & ~full),
-            "non-sparsity": mean_interval(one.nonsparsity),
-            "distortion": mean_interval(one.distortion),
+            "all black": share_interval(black.to_numpy()),
+            "dense": share_interval(full.to_numpy()),
+            "useful": share_interval(useful.to_numpy()),
+            "non-sparsity": mean_interval(one["nonsparsity"].to_numpy()),
+            "distortion": mean_interval(one["distortion"].to_numpy()),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _numbers(explanation: Explanation) -> pd.DataFrame:
+    """What a study's table of explanations says of them."""
+    brightest = explanation.picture.amax((1, 2, 3))
+    names = ("nonsparsity", "distortion", "label_kept")
+    return pd.DataFrame(
+        {"brightest": brightest, **{name: getattr(explanation, name) for name in names}}
+    )
 
 
 def lambda_sensitivity(path: Mapping[float, Explanation]) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from helpers import smooth_images, tiny_cnn
 
 import rcx
-from rcx.degenerate import all_black, degenerate_table, dense, lambda_sensitivity
+from rcx.degenerate import degenerate_table, lambda_sensitivity
 
 IMAGES = smooth_images(3)
 QUICK = rcx.SolverSettings(steps=0)
@@ -24,13 +24,12 @@ NOTHING = replace(
 
 
 def test_everything_is_dense_and_nothing_is_black() -> None:
-    assert dense(WHOLE).all()
-    assert not all_black(WHOLE).any()
-    assert not dense(NOTHING).any()
-    assert all_black(NOTHING).all()
     spark = NOTHING.picture.clone()
     spark[1, 0, 3, 3] = 0.2
-    assert all_black(replace(NOTHING, picture=spark)).tolist() == [True, False, True]
+    sparks = replace(NOTHING, picture=spark)
+    table = degenerate_table({"whole": WHOLE, "nothing": NOTHING, "sparks": sparks})
+    assert [share.mean for share in table["dense"]] == [1, 0, 0]
+    assert [share.mean for share in table["all black"]] == pytest.approx([0, 1, 2 / 3])
 
 
 def test_shares_by_hand() -> None:

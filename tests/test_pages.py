@@ -41,6 +41,13 @@ draw = np.random.default_rng(0)
 # %% mystnb={"figure": {"caption": "Noise.", "name": "fig-noise"}}
 picture_grid([[draw.random((8, 8)), draw.random((3, 8, 8))]], ["grey", "coloured"])
 
+# %% [markdown]
+# Look at {numref}`fig-noise` and {numref}`tab-numbers`.
+
+# %% mystnb={"figure": {"caption": "Numbers.", "caption_before": true, "name": "tab-numbers"}}
+import pandas as pd
+pd.DataFrame({"one": [1, 2]})
+
 # %%
 frames = {
     name: [Frame(f"at {k}", {f"{name} {k}": draw.random((8, 8))}, {"distortion": f"0.{k}"}, k > 1)
@@ -231,6 +238,14 @@ def tab(book: Path) -> Iterator[Page]:
     with offline_tab(book / "book" / "_build" / "html" / "01_qualitative.html") as opened:
         opened.wait_for_selector(".rcx-scrubber .noUi-handle", timeout=20_000)
         yield opened
+
+
+def test_figures_and_tables_are_numbered_each_by_themselves(tab: Page) -> None:
+    captions = tab.locator("figure .caption-number").all_inner_texts()
+    assert [text.strip() for text in captions] == ["Fig. 1", "Table 1"]
+    links = tab.locator("a .std-numref").all_inner_texts()
+    assert links == ["Fig. 1", "Table 1"]
+    assert tab.locator("figure#tab-numbers table").count() == 1
 
 
 def test_a_scrubber_moves_by_keyboard_with_its_numbers(tab: Page) -> None:

@@ -28,6 +28,14 @@ def test_curves_end_where_everything_or_nothing_is_kept(raw: tuple) -> None:
         assert len(keep[name]) == len(randomise[name]) >= 2
 
 
+def test_curves_of_some_series(raw: tuple) -> None:
+    two = photo_curves(
+        NETWORK, 256, normalize=False, protocol="as_published", series=["Pixel RDE", "CartoonX"]
+    )
+    assert [list(way) for way in two] == [["Pixel RDE", "CartoonX"]] * 2
+    assert two[0]["CartoonX"].distortion.equal(raw[0]["CartoonX"].distortion)
+
+
 def test_every_explained_photograph_has_its_curves(raw: tuple) -> None:
     rows = photo_rows(
         "explanations", classifier=NETWORK, size=256, normalize=False, on_path=False, seed=0
@@ -40,6 +48,11 @@ def test_every_explained_photograph_has_its_curves(raw: tuple) -> None:
 def test_the_same_claim_under_several_conditions(raw: tuple) -> None:
     table = condition_table({"raw": raw, "again": raw}, *METHODS)
     assert table.loc["raw"].equals(table.loc["again"])
+    of_networks = tuple(
+        {f"{name}, {network}": way[name] for name in METHODS for network in "AB"} for way in raw
+    )
+    same = condition_table({"raw": of_networks}, "CartoonX, A", "CartoonX, B", networks=True)
+    assert same.loc["raw", "verdict"] == "supported"  # a network is explained as well as itself
     assert table.loc["raw", "verdict"] in ("supported", "not supported", "mixed")
 
 
@@ -59,13 +72,13 @@ def test_nothing_was_measured_of_another_network_and_columns_are_known() -> None
 
 
 def test_images_that_are_not_finished_are_left_out(tmp_path: Path) -> None:
-    run = {"classifier": "c", "normalize": True, "size": 8, "seed": 0, "result": "x"}
+    run = {"classifier": "c", "normalize": True, "size": 8, "seed": 0, "result": "x", "run": 0}
     rows = [{"image": i, "series": s, **run} for i in ("a", "b", "c") for s in ("one", "two")]
     folder = tmp_path / "tables"
     folder.mkdir()
     for table in ("curves", "explanations"):
         # and one that two runs have in common
-        pd.DataFrame([*rows[:5], rows[0]]).to_parquet(folder / f"{table}.parquet")
+        pd.DataFrame([*rows[:5], {**rows[0], "run": 1}]).to_parquet(folder / f"{table}.parquet")
     (folder / "provenance.json").write_text("{}")
     assert publish(tmp_path, tmp_path / "out") == {"curves": 4, "explanations": 4}
     kept = pd.read_parquet(tmp_path / "out" / "curves.parquet")

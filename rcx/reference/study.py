@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -59,7 +59,13 @@ def photo_rows(table: Table, **where: object) -> pd.DataFrame:
 
 
 def photo_curves(
-    classifier: str, size: int, *, normalize: bool, protocol: Protocol, seed: int = 0
+    classifier: str,
+    size: int,
+    *,
+    normalize: bool,
+    protocol: Protocol,
+    series: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> tuple[dict[str, Curve], dict[str, Curve]]:
     """Load the rate-distortion curves of the published study's photographs.
 
@@ -73,16 +79,59 @@ def photo_curves(
         False for raw images, as published.
     protocol : str
         See `rcx.curves.rate_distortion_curve`.
+    series : sequence of str, optional
+        Of which series, in this order; all by default.
     seed : int
         Of explanations and curves.
 
     Returns
     -------
     keep, randomise : dict of str to Curve
-        By series, all of the same images; both are empty where this was not measured.
+        By series, all of the same images: those that have every series. Both are empty where there
+        are none.
     """
-    where = {"classifier": classifier, "size": size, "normalize": normalize, "seed": seed}
-    rows = photo_rows("curves", protocol=protocol, **where)
+    where = {"size": size, "normalize": normalize, "seed": seed, "protocol": protocol}
+    rows = photo_rows("curves", classifier=classifier, **where)
+    rows["series"] = rows["series"].astype(str)
+    return _in_common(rows, series)
+
+
+def photo_networks(
+    networks: Mapping[str, str], size: int, *, normalize: bool, protocol: Protocol, seed: int = 0
+) -> tuple[dict[str, Curve], dict[str, Curve]]:
+    """Load the curves of several networks on the same photographs.
+
+    Parameters
+    ----------
+    networks : mapping of str to str
+        Classifiers by what they are to be called.
+    size, normalize, protocol, seed
+        As for `photo_curves`.
+
+    Returns
+    -------
+    keep, randomise : dict of str to Curve
+        By series and network, as ``"CartoonX, ViT"``; as of `photo_curves`.
+    """
+    where = {"size": size, "normalize": normalize, "seed": seed, "protocol": protocol}
+    parts = []
+    for name, classifier in networks.items():
+        part = photo_rows("curves", classifier=classifier, **where)
+        # what is in the name of the series is a column no more
+        parts.append(part.assign(series=part["series"].astype(str) + f", {name}", classifier=""))
+    return _in_common(pd.concat(parts, ignore_index=True), None)
+
+
+def _in_common(
+    rows: pd.DataFrame, series: Sequence[str] | None
+) -> tuple[dict[str, Curve], dict[str, Curve]]:
+    """Curves in both directions, of the images that have all of them."""
+    wanted = list(rows["series"].unique() if series is None else series)
+    rows = rows[rows["series"].isin(wanted)]
+    has = rows.drop_duplicates(["image", "series", "direction"]).groupby("image", observed=True)
+    whole = has.size().loc[lambda count: count == 2 * len(wanted)].index
+    rows = rows[rows["image"].isin(whole)]
+    rows = rows.sort_values("series", key=lambda names: names.map(wanted.index), kind="stable")
     return tuple(  # type: ignore[return-value]
         curves_from_table(part) if len(part := rows[rows["direction"] == way]) else {}
         for way in ("keep", "randomise")
@@ -116,9 +165,10 @@ def publish(study: Path, folder: Path) -> dict[Table, int]:
     tables: tuple[Table, ...] = ("curves", "explanations")
     for table in tables:
         rows = pd.read_parquet(study / "tables" / f"{table}.parquet")
+        rows = _finished(rows)
         rows = rows.drop(columns=[name for name in _LEFT_OUT if name in rows])
         # an image that two runs have in common has its rows twice
-        rows = _finished(rows.drop_duplicates(ignore_index=True))
+        rows = rows.drop_duplicates(ignore_index=True)
         rows.to_parquet(folder / f"{table}.parquet", compression="zstd", index=False)
         counts[table] = len(rows)
     provenance = json.loads((study / "tables" / "provenance.json").read_text(encoding="utf-8"))
@@ -129,7 +179,7 @@ def publish(study: Path, folder: Path) -> dict[Table, int]:
 
 def _finished(rows: pd.DataFrame) -> pd.DataFrame:
     """Leave out images that have fewer rows than others of the same run."""
-    run = [*RUN, "on_path"] if "on_path" in rows else RUN
+    run = ["run", *RUN, *(["on_path"] if "on_path" in rows else [])]
     count = rows.groupby([*run, "image"], observed=True)["series"].transform("size")
     most = count.groupby([rows[name] for name in run], observed=True).transform("max")
     return rows[count == most].reset_index(drop=True)

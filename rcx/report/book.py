@@ -23,6 +23,7 @@ from rcx.report.chapters import declared_parameters, notebook_of, read_chapter, 
 from rcx.report.checks import faults
 from rcx.report.execution import run_chapter
 from rcx.report.notebooks import describe_images, launch_buttons, publish
+from rcx.report.numbered import number_tables
 from rcx.report.parameters import ParameterError, check_settings, parameters_for, settings_from
 from rcx.report.results import FOLDER_VARIABLE, ChapterRun, read_runs, write_run
 from rcx.report.store import ChapterStore, chapter_key, folder_key, machine, package_key
@@ -58,6 +59,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("rcx_chapter_store", "../.rcx/chapters", "", types=[str])
     app.add_config_value("rcx_summaries", [], "env", types=[list])
     app.add_config_value("rcx_repository", "", "html", types=[str])
+    number_tables(app)
     app.connect("config-inited", _begin)
     app.connect("env-get-outdated", _outdated)
     app.connect("html-page-context", _offer_notebook, priority=500)

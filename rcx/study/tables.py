@@ -47,6 +47,7 @@ EXPLANATIONS = pa.schema(
         ("distortion", pa.float32()),
         ("distortion_error", pa.float32()),
         ("nonsparsity", pa.float32()),
+        ("brightest", pa.float32()),
         ("loss", pa.float32()),
         ("l2_one_draw", pa.float32()),
         ("l2", pa.float32()),
@@ -188,6 +189,7 @@ def _explanation_row(
         "method": explanation.settings["method"],
         "on_path": one.lambda_k is not None,
         "label": entry.source.label,
+        "brightest": float(explanation.picture.max()),
         **numbers,
         **distances,
     }
