@@ -119,6 +119,10 @@ class Classifier(nn.Module):
         if self.mean is not None and self.std is not None:
             # Converted here, so that a model moved after it was wrapped still works.
             normalised = (images - self.mean.to(images)) / self.std.to(images)
+        # a model in half or double precision is asked in its own
+        own = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), None)
+        if own is not None and normalised.is_floating_point():
+            normalised = normalised.to(own)
         try:
             logits = self.model(normalised)
         except torch.OutOfMemoryError:
@@ -137,7 +141,7 @@ class Classifier(nn.Module):
                 f"{self.name} must return logits ({len(images)}, classes), not "
                 f"{_described(logits)}; wrap it in a module that returns the logits alone"
             )
-        return logits
+        return logits.to(images.dtype) if images.is_floating_point() else logits
 
     def probabilities(self, images: torch.Tensor) -> torch.Tensor:
         """Softmax probabilities (N, classes) of images (N, C, H, W) in [0, 1]."""
@@ -262,7 +266,7 @@ def inference_copy(
     device: torch.device | str = "cpu",
     example: torch.Tensor | None = None,
 ) -> Classifier:
-    """Copy a classifier for explaining: eval mode, frozen, on ``device``, batch norms folded.
+    """Copy a classifier for explaining: eval, frozen, float32, on ``device``, batch norms folded.
 
     Parameters
     ----------
@@ -293,7 +297,7 @@ def inference_copy(
             "model stays as it is: give the model copy.deepcopy support, or build it anew from "
             "its state_dict"
         ) from error
-    copied.eval().requires_grad_(False).to(device)
+    copied.eval().requires_grad_(False).to(device).float()
     if example is None:
         size = classifier.input_size or 224
         example = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))

@@ -1,5 +1,6 @@
 """CartoonX and Pixel RDE as users call them: batches, seeds, the model left alone, clear errors."""
 
+import copy
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -271,6 +272,17 @@ def test_images_of_other_float_types_are_explained_in_single_precision(dtype: to
     explanation = cartoonx(tiny_cnn()).explain(images)
     assert explanation.mask.dtype == torch.float32
     assert_same_bits(explanation, cartoonx(tiny_cnn()).explain(images.float()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_models_of_other_float_types_are_explained_in_single_precision(dtype: torch.dtype) -> None:
+    images, model = smooth_images(1), tiny_cnn().to(dtype)
+    explanation = cartoonx(model).explain(images)
+    assert_same_bits(explanation, cartoonx(copy.deepcopy(model).float()).explain(images))
+    assert all(p.dtype == dtype for p in model.parameters())
+    logits = rcx.load_classifier(model)(images)
+    assert logits.dtype == torch.float32
+    assert logits.argmax(1).tolist() == explanation.predicted.tolist()
 
 
 def test_a_large_lambda_deletes_everything() -> None:
