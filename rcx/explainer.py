@@ -17,7 +17,7 @@ from rcx.explanation import Explanation, versions
 from rcx.inputs import checked_images, checked_lambda, checked_targets, chosen_device
 from rcx.lanes import Lanes
 from rcx.objective import Objective
-from rcx.own_lambda import affordable, keep_label, reach_distortion
+from rcx.own_lambda import affordable, keep_label, reach_distortion, rescued
 from rcx.representations import Representation
 from rcx.solver import Preset, Progress, Solution, SolverSettings, solve
 from rcx.start_network import shipped_network
@@ -208,10 +208,13 @@ class Explainer(ABC):
             lambda_k = affordable(lambda_k, problem.objective.probability.cpu())
         start = initial_mask(problem.start, problem.objective, problem.generator, lambda_k)
 
+        searching = self.target_distortion is not None  # for a distortion, whatever the label
+
         def attempt(lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:
             mask, solver = (start, self.solver) if nearby is None else (nearby, self.solver.warm)
-            solution = problem.solve(mask.to(start), lambda_k.to(start), solver, progress)
-            return self._explanation(problem, solution)
+            if searching:
+                solver = solver.model_copy(update={"rescue": False})
+            return self._solve(problem, mask.to(start), lambda_k.to(start), solver, progress)
 
         explanation = attempt(lambda_k)
         if self.target_distortion is not None:
@@ -231,11 +234,30 @@ class Explainer(ABC):
         solver, before = self.solver, 0
         for value in lambda_ks:
             lambda_k = torch.full((len(mask),), value).to(mask)
-            solution = problem.solve(mask, lambda_k, solver, _later(progress, before, most))
-            mask, before, solver = solution.mask, before + solver.steps, self.solver.warm
-            settings = {**problem.settings, "lambda_k": value}
-            found.append(self._explanation(problem._replace(settings=settings), solution))
+            one = problem._replace(settings={**problem.settings, "lambda_k": value})
+            found.append(self._solve(one, mask, lambda_k, solver, _later(progress, before, most)))
+            mask, before, solver = found[-1].mask.to(mask), before + solver.steps, self.solver.warm
         return found
+
+    def _solve(
+        self,
+        problem: _Problem,
+        start: Tensor,
+        lambda_k: Tensor,
+        solver: SolverSettings,
+        progress: Progress | None,
+    ) -> Explanation:
+        """Solve, and once more, by the same noise, where the label is lost."""
+        # one of its own, so that what follows does not depend on whether there is a second attempt
+        same = torch.Generator(problem.generator.device)
+        same.set_state(problem.generator.get_state())
+
+        def attempt(settings: SolverSettings) -> Explanation:
+            one = problem if settings is solver else problem._replace(generator=same)
+            solution = one.solve(start, lambda_k, settings, progress)
+            return self._explanation(problem, solution)
+
+        return rescued(attempt, solver)
 
     @torch.inference_mode(False)
     def _each(

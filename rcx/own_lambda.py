@@ -1,13 +1,15 @@
-"""An image's own lambda: the one at which its distortion, or its label, is as wanted."""
+"""Second attempts: a lambda of an image's own, gentler steps where its label is lost."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from rcx.explanation import Explanation
+from rcx.solver import SolverSettings
 
 # a target distortion is at most this many warm solves away, and met within this, relatively
 _CORRECTIONS, _TOLERANCE = 8, 0.1
@@ -15,12 +17,44 @@ _CORRECTIONS, _TOLERANCE = 8, 0.1
 _RETRIES, _REDUCTION = 3, 4.0
 # rates of explanations of unsure classifiers: about what they take, and what none gets below
 _USUAL_RATE, _LEAST_RATE = 0.02, 0.004
+# nothing was ever explained with less: where this costs more than losing the class, all is in vain
+_HOPELESS_RATE = 0.001
 
 
 class Attempt(Protocol):
     """Explain for lambdas ``(N,)``, from a mask nearby or, without one, from the start."""
 
     def __call__(self, lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation: ...
+
+
+def rescued(
+    attempt: Callable[[SolverSettings], Explanation], solver: SolverSettings
+) -> Explanation:
+    """Solve once more, gently, for the images that lose their label.
+
+    For an unsure classifier two kinds of masks are best among their neighbours: one that keeps the
+    class, and the empty one, often with the lower loss. A gentle descent from the whole image, such
+    as the published one, ends in the first; hasty steps may overshoot it.
+
+    Parameters
+    ----------
+    attempt : callable
+        Explains the same images with settings.
+    solver : SolverSettings
+        Of the first attempt.
+
+    Returns
+    -------
+    Explanation
+        Of the second attempt for the images whose label it alone keeps, else of the first.
+    """
+    first = attempt(solver)
+    worth = first.probability.square() > _HOPELESS_RATE * first.lambda_k
+    lost = ~first.label_kept & (first.predicted == first.target) & worth
+    if not solver.rescue or not lost.any():
+        return first
+    again = attempt(solver.gentle)
+    return chosen(lost & again.label_kept, again, first)
 
 
 def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Explanation:
@@ -47,7 +81,7 @@ def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Exp
         # distortion grows about as lambda does
         lambda_k = latest.lambda_k * (-_excess(latest, target).clamp(-1, 1)).exp()
         latest = attempt(lambda_k, latest.mask)
-        closest = _chosen(
+        closest = chosen(
             _excess(latest, target).abs() < _excess(closest, target).abs(), latest, closest
         )
     return closest
@@ -103,7 +137,7 @@ def keep_label(attempt: Attempt, first: Explanation) -> Explanation:
         worthwhile = _worthwhile(explanation.probability)
         lower = torch.minimum(explanation.lambda_k / _REDUCTION, worthwhile)
         lambda_k = lower.where(lost, explanation.lambda_k)
-        explanation = _chosen(lost, attempt(lambda_k), explanation)
+        explanation = chosen(lost, attempt(lambda_k), explanation)
     return explanation
 
 
@@ -112,7 +146,7 @@ def _excess(explanation: Explanation, target: float) -> Tensor:
     return (explanation.distortion / target).clamp_min(1e-6).log()
 
 
-def _chosen(where: Tensor, first: Explanation, second: Explanation) -> Explanation:
+def chosen(where: Tensor, first: Explanation, second: Explanation) -> Explanation:
     """Take the first of two explanations of the same images where told, else the second."""
     pairs = zip(where.tolist(), first, second, strict=True)
     return Explanation.cat([one if chosen else other for chosen, one, other in pairs])

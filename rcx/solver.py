@@ -50,6 +50,9 @@ class SolverSettings(BaseModel):
         An image has converged when its residual (see `projected_residual`) is below it.
     stop_early : bool
         Stop an image when it has converged; otherwise all steps are taken.
+    rescue : bool
+        Solve an image that loses its label once more, with `gentle` steps, and take that mask if it
+        keeps the label; see `rcx.own_lambda.rescued`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +69,7 @@ class SolverSettings(BaseModel):
     reach: float = Field(0.05, gt=0, le=1)
     tolerance: float = Field(0.02, ge=0)
     stop_early: bool = True
+    rescue: bool = True
 
     @classmethod
     def preset(cls, name: Preset) -> SolverSettings:
@@ -96,6 +100,7 @@ class SolverSettings(BaseModel):
             memory=0.999,
             reach=1.0,
             stop_early=False,
+            rescue=False,
         )
 
     @property
@@ -107,6 +112,11 @@ class SolverSettings(BaseModel):
         decay = 1.0 if self.decay_share else 0.0
         shorter = {"steps": max(1, self.steps // 5), "early_share": 0.0, "decay_share": decay}
         return self.model_copy(update={**shorter, "stop_early": False})
+
+    @property
+    def gentle(self) -> SolverSettings:
+        """Settings that go no further than a quarter as far a step, after the careful ones."""
+        return self.model_copy(update={"late_learning_rate": self.late_learning_rate / 4})
 
     def samples_at(self, step: int) -> int:
         """Noise samples per image of a step, counted from 0."""

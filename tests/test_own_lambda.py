@@ -41,3 +41,42 @@ def test_the_answer_does_not_depend_on_the_batch() -> None:
     alone = explainer(1e3, keep_label=True).explain(images)
     assert torch.equal(together.label_kept, alone.label_kept)
     torch.testing.assert_close(together.lambda_k, alone.lambda_k, rtol=1e-4, atol=1e-6)
+
+
+def hasty(lambda_k: float, *, rescue: bool, **options: object) -> rcx.CartoonX:
+    """A solver whose steps overshoot what keeps the label."""
+    solver = SOLVER.model_copy(update={"late_learning_rate": 1.0, "rescue": rescue})
+    return rcx.CartoonX(
+        tiny_cnn(), lambda_k, levels=2, solver=solver, evaluation_samples=64, **options
+    )
+
+
+def test_a_label_that_haste_has_lost_is_kept_at_the_same_lambda() -> None:
+    images = smooth_images(8)
+    lost = hasty(16, rescue=False).explain(images)
+    kept = hasty(16, rescue=True).explain(images)
+    again = ~lost.label_kept & kept.label_kept
+    assert again.any() and kept.label_kept.all()
+    assert kept.lambda_k.eq(16).all()
+    for mine, theirs in ((kept.mask, lost.mask), (kept.loss, lost.loss)):
+        assert torch.equal(mine[~again], theirs[~again])
+    together = hasty(16, rescue=True, batch_size=8).explain(images)
+    torch.testing.assert_close(together.mask, kept.mask, rtol=1e-3, atol=1e-3)
+
+
+def test_a_second_attempt_leaves_no_trace_in_what_follows() -> None:
+    images = smooth_images(8)
+    lambda_ks = (4.0, 16.0, 30.0)
+    path = hasty(16, rescue=True).explain_path(images, lambda_ks)
+    alone = hasty(16, rescue=True).explain_path(images[3:4], lambda_ks)
+    for whole, one in zip(path, alone, strict=True):
+        assert torch.equal(whole.mask[3:4], one.mask)
+
+
+def test_a_target_distortion_and_the_published_solver_are_searched_for_once() -> None:
+    assert not rcx.SolverSettings.preset("published").rescue
+    images = smooth_images(4)
+    results = [
+        hasty(16, rescue=rescue, target_distortion=0.02).explain(images) for rescue in (False, True)
+    ]
+    assert torch.equal(*(result.mask for result in results))

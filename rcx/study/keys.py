@@ -38,7 +38,9 @@ _SOLVER = frozenset(
         "tolerance",
         "stop_early",
     ]
-)  # the fields there were at first: a later one is named where it has not its default
+)  # the fields there were at first
+_EARLIER: dict[str, Any] = {"rescue": False}
+"""What later fields of the solver would have said of earlier results: then they are not named."""
 
 Document = dict[str, Any]
 
@@ -114,8 +116,11 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
 
 
 def _solver_document(solver: SolverSettings) -> Document:
-    values, later = solver.model_dump(), solver.model_dump(exclude_defaults=True)
-    return {name: value for name, value in values.items() if name in _SOLVER or name in later}
+    return {
+        name: value
+        for name, value in solver.model_dump().items()
+        if name in _SOLVER or value != _EARLIER[name]
+    }
 
 
 def explanation_key(image: Document, classifier: Document, explainer: Document) -> Key:
