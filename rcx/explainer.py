@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,30 +17,12 @@ from rcx.explanation import Explanation, versions
 from rcx.inputs import checked_images, checked_lambda, checked_targets, chosen_device
 from rcx.lanes import Lanes
 from rcx.objective import Objective
-from rcx.own_lambda import affordable, keep_label, reach_distortion, rescued
+from rcx.own_lambda import affordable, keep_label, reach_distortion
+from rcx.problem import Problem
 from rcx.representations import Representation
-from rcx.solver import Preset, Progress, Solution, SolverSettings, solve
+from rcx.solver import Preset, Progress, SolverSettings
 from rcx.start_network import shipped_network
 from rcx.starts import AnyStart, check_start, initial_mask, start_name
-
-
-class _Problem(NamedTuple):
-    """A group of images, prepared for the solver."""
-
-    objective: Objective
-    images: Tensor
-    start: AnyStart
-    generator: torch.Generator
-    settings: dict[str, Any]
-
-    def solve(
-        self, start: Tensor, lambda_k: Tensor, solver: SolverSettings, progress: Progress | None
-    ) -> Solution:
-        return solve(self.objective, start, lambda_k, solver, self.generator, progress=progress)
-
-
-# tells the seed of the noise that judges a mask from the seed of the noise that found it
-_FRESH = 0x5EED
 
 
 class Explainer(ABC):
@@ -201,9 +183,9 @@ class Explainer(ABC):
         found = self._each(images, target, generator, progress, partial(self._solve_path, rising))
         return [found[rising.index(value)] for value in wanted]
 
-    def _solve_own(self, problem: _Problem, progress: Progress | None) -> list[Explanation]:
+    def _solve_own(self, problem: Problem, progress: Progress | None) -> list[Explanation]:
         """Solve for the explainer's lambda, or for each image's own."""
-        lambda_k = torch.full((len(problem.images),), self.lambda_k)
+        lambda_k = torch.full((len(problem.objective),), self.lambda_k)
         if self.keep_label:
             lambda_k = affordable(lambda_k, problem.objective.probability.cpu())
         start = initial_mask(problem.start, problem.objective, problem.generator, lambda_k)
@@ -214,7 +196,7 @@ class Explainer(ABC):
             mask, solver = (start, self.solver) if nearby is None else (nearby, self.solver.warm)
             if searching:
                 solver = solver.model_copy(update={"rescue": False})
-            return self._solve(problem, mask.to(start), lambda_k.to(start), solver, progress)
+            return problem.explain(mask.to(start), lambda_k.to(start), solver, progress)
 
         explanation = attempt(lambda_k)
         if self.target_distortion is not None:
@@ -224,10 +206,10 @@ class Explainer(ABC):
         return [explanation]
 
     def _solve_path(
-        self, lambda_ks: Sequence[float], problem: _Problem, progress: Progress | None
+        self, lambda_ks: Sequence[float], problem: Problem, progress: Progress | None
     ) -> list[Explanation]:
         """Solve for rising lambdas, each but the first from the solution before."""
-        smallest = torch.full((len(problem.images),), lambda_ks[0])
+        smallest = torch.full((len(problem.objective),), lambda_ks[0])
         mask = initial_mask(problem.start, problem.objective, problem.generator, smallest)
         most = self.solver.steps + self.solver.warm.steps * (len(lambda_ks) - 1)
         found: list[Explanation] = []
@@ -235,29 +217,9 @@ class Explainer(ABC):
         for value in lambda_ks:
             lambda_k = torch.full((len(mask),), value).to(mask)
             one = problem._replace(settings={**problem.settings, "lambda_k": value})
-            found.append(self._solve(one, mask, lambda_k, solver, _later(progress, before, most)))
+            found.append(one.explain(mask, lambda_k, solver, _later(progress, before, most)))
             mask, before, solver = found[-1].mask.to(mask), before + solver.steps, self.solver.warm
         return found
-
-    def _solve(
-        self,
-        problem: _Problem,
-        start: Tensor,
-        lambda_k: Tensor,
-        solver: SolverSettings,
-        progress: Progress | None,
-    ) -> Explanation:
-        """Solve, and once more, by the same noise, where the label is lost."""
-        # one of its own, so that what follows does not depend on whether there is a second attempt
-        same = torch.Generator(problem.generator.device)
-        same.set_state(problem.generator.get_state())
-
-        def attempt(settings: SolverSettings) -> Explanation:
-            one = problem if settings is solver else problem._replace(generator=same)
-            solution = one.solve(start, lambda_k, settings, progress)
-            return self._explanation(problem, solution)
-
-        return rescued(attempt, solver)
 
     @torch.inference_mode(False)
     def _each(
@@ -266,7 +228,7 @@ class Explainer(ABC):
         target: int | Sequence[int] | Tensor | None,
         generator: torch.Generator | None,
         progress: Progress | None,
-        solve_group: Callable[[_Problem, Progress | None], list[Explanation]],
+        solve_group: Callable[[Problem, Progress | None], list[Explanation]],
     ) -> list[Explanation]:
         """Explain the images group by group, each with the same noise, and join the results."""
         # a copy made outside of the caller's inference mode can take part in a gradient
@@ -297,39 +259,12 @@ class Explainer(ABC):
                 start = self.start
                 if isinstance(start, Tensor) and start.ndim > 1:
                     start = start[index * self.batch_size :][: len(group)]
-                problem = _Problem(objective, group, start, generator, settings)
+                draw = partial(self.picture, objective.representation, group)
+                problem = Problem(
+                    objective, start, generator, draw, self.evaluation_samples, settings
+                )
                 found.append(solve_group(problem, _share(progress, index, len(groups))))
         return [Explanation.cat(parts) for parts in zip(*found, strict=True)]
-
-    @torch.no_grad()
-    def _explanation(self, problem: _Problem, solution: Solution) -> Explanation:
-        objective, images, _, generator, settings = problem
-        # a generator of its own: the noise must not depend on how many steps were taken before
-        fresh = torch.Generator(generator.device).manual_seed(generator.initial_seed() ^ _FRESH)
-        answer = objective.answer(solution.mask, objective.draw(self.evaluation_samples, fresh))
-        target = objective.target
-        rate = solution.mask.mean(1)
-        after = answer.probabilities.argmax(1)
-        return Explanation(
-            picture=self.picture(objective.representation, images, solution.mask).cpu(),
-            mask=solution.mask.cpu(),
-            distortion=answer.distortion.cpu(),
-            distortion_error=answer.spread.cpu(),
-            nonsparsity=rate.cpu(),
-            loss=(answer.distortion + solution.lambda_k * rate).cpu(),
-            lambda_k=solution.lambda_k.cpu(),
-            target=target.cpu(),
-            predicted=objective.logits.argmax(1).cpu(),
-            probability=objective.probability.cpu(),
-            probability_after=answer.probabilities.gather(1, target[:, None]).squeeze(1).cpu(),
-            predicted_after=after.cpu(),
-            label_kept=(after == target).cpu(),
-            converged=solution.converged,
-            steps=solution.steps,
-            residual=solution.residual.cpu(),
-            history=solution.history,
-            settings=settings,
-        )
 
     def _settings(self, images: Tensor, generator: torch.Generator) -> dict[str, Any]:
         return {
