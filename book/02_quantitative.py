@@ -213,8 +213,9 @@ from rcx.reference.study import photo_curves, photo_provenance, photo_rows
 
 network = "timm/tf_mobilenetv3_small_100"
 options = {"raw": False, "normalised": True}, {"as published": "as_published", "fair": "fair"}
+four = ["CartoonX", "Pixel RDE", "random wavelets", "random pixels"]
 measured = {
-    f"{inputs}, {protocol}": photo_curves(network, 256, normalize=options[0][inputs], protocol=options[1][protocol])
+    f"{inputs}, {protocol}": photo_curves(network, 256, normalize=options[0][inputs], protocol=options[1][protocol], series=four)
     for inputs in options[0] for protocol in options[1]
 }
 photos = {name: both for name, both in measured.items() if all(both)}

@@ -10,6 +10,7 @@ import pytest
 from rcx.claims import GAPS, condition_table, gap_table
 from rcx.reference import published_points
 from rcx.reference.study import photo_curves, photo_provenance, photo_rows, publish
+from rcx.sweeps import LAMBDAS, sweep_table
 
 NETWORK = "timm/tf_mobilenetv3_small_100"
 METHODS = ("CartoonX", "Pixel RDE")
@@ -54,6 +55,13 @@ def test_the_same_claim_under_several_conditions(raw: tuple) -> None:
     same = condition_table({"raw": of_networks}, "CartoonX, A", "CartoonX, B", networks=True)
     assert same.loc["raw", "verdict"] == "supported"  # a network is explained as well as itself
     assert table.loc["raw", "verdict"] in ("supported", "not supported", "mixed")
+
+
+def test_the_sweep_has_photographs_enough_for_intervals() -> None:
+    rows = photo_rows("explanations", classifier=NETWORK, size=256, normalize=False, on_path=True)
+    table = sweep_table(rows)
+    assert set(table.index.get_level_values("series")) == set(METHODS)
+    assert set(LAMBDAS) == set(table.index.get_level_values("lambda_k"))
 
 
 def test_gaps_are_what_is_measured_minus_what_was_published(raw: tuple) -> None:
