@@ -136,9 +136,9 @@ def condition_table(
         A row for each condition: how many images, the intervals of the mean differences, the
         verdict.
     """
+    compared = network_comparisons if networks else curve_comparisons
     rows = {}
     for name, (keep, randomise) in conditions.items():
-        compared = network_comparisons if networks else curve_comparisons
         found = compared(keep, randomise, first, second, seed=seed)
         differences = {what: one.difference for what, (one, _) in found.items()}
         rows[name] = {

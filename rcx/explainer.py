@@ -189,7 +189,6 @@ class Explainer(ABC):
         if self.keep_label:
             lambda_k = affordable(lambda_k, problem.objective.probability.cpu())
         start = initial_mask(problem.start, problem.objective, problem.generator, lambda_k)
-
         searching = self.target_distortion is not None  # for a distortion, whatever the label
 
         def attempt(lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:

@@ -54,7 +54,7 @@ def rescued(
     if not solver.rescue or not lost.any():
         return first
     again = attempt(solver.gentle)
-    return chosen(lost & again.label_kept, again, first)
+    return _chosen(lost & again.label_kept, again, first)
 
 
 def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Explanation:
@@ -81,7 +81,7 @@ def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Exp
         # distortion grows about as lambda does
         lambda_k = latest.lambda_k * (-_excess(latest, target).clamp(-1, 1)).exp()
         latest = attempt(lambda_k, latest.mask)
-        closest = chosen(
+        closest = _chosen(
             _excess(latest, target).abs() < _excess(closest, target).abs(), latest, closest
         )
     return closest
@@ -137,7 +137,7 @@ def keep_label(attempt: Attempt, first: Explanation) -> Explanation:
         worthwhile = _worthwhile(explanation.probability)
         lower = torch.minimum(explanation.lambda_k / _REDUCTION, worthwhile)
         lambda_k = lower.where(lost, explanation.lambda_k)
-        explanation = chosen(lost, attempt(lambda_k), explanation)
+        explanation = _chosen(lost, attempt(lambda_k), explanation)
     return explanation
 
 
@@ -146,7 +146,7 @@ def _excess(explanation: Explanation, target: float) -> Tensor:
     return (explanation.distortion / target).clamp_min(1e-6).log()
 
 
-def chosen(where: Tensor, first: Explanation, second: Explanation) -> Explanation:
+def _chosen(where: Tensor, first: Explanation, second: Explanation) -> Explanation:
     """Take the first of two explanations of the same images where told, else the second."""
     pairs = zip(where.tolist(), first, second, strict=True)
     return Explanation.cat([one if chosen else other for chosen, one, other in pairs])

@@ -33,20 +33,21 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Rollout:
-    """Attention rollout: ``relevance`` ``(N, H, W)`` in [0, 1], see `rcx.rollout.rollout`."""
+class Map:
+    """Relevance ``(N, H, W)`` of pixels, not negative."""
 
     relevance: Tensor
 
 
-@dataclass(frozen=True)
-class Attribution:
-    """Another method's map: ``relevance`` ``(N, H, W)``, see `rcx.baselines.attribution`."""
-
-    relevance: Tensor
+class Rollout(Map):
+    """Attention rollout, in [0, 1], see `rcx.rollout.rollout`."""
 
 
-Result = Explanation | Curve | Evaluation | Rollout | Attribution
+class Attribution(Map):
+    """Another method's map, see `rcx.baselines.attribution`."""
+
+
+Result = Explanation | Curve | Evaluation | Map
 Parts = tuple[dict[str, Tensor], dict[str, str]]
 _CURVE = ("direction", "protocol", "measure", "draws")
 
@@ -69,7 +70,7 @@ def _curve(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> Curve:
     return Curve(**parts)
 
 
-def _plain(kind: type[Evaluation] | type[Rollout] | type[Attribution]) -> Kind:
+def _plain(kind: type[Evaluation] | type[Map]) -> Kind:
     note = {"format": f"rcx {kind.__name__.lower()} 1"}
     return Kind(lambda result: (dict(vars(result)), note), lambda tensors, notes: kind(**tensors))
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from rcx.choices import Baseline
 from rcx.classifiers import Classifier, checked_logits, inference_copy
 from rcx.curves import rate_distortion_curve
 from rcx.explanation import Explanation
@@ -20,15 +21,12 @@ from rcx.rankings import Ranking
 from rcx.representations import Pixels
 from rcx.rollout import rollout
 from rcx.study.keys import image_seed
-from rcx.study.kinds import Attribution, Evaluation, Result, Rollout
+from rcx.study.kinds import Attribution, Evaluation, Map, Result, Rollout
 from rcx.study.setup import EVALUATION_DRAWS, GRIDS, Setup, Wanted
 from rcx.study.sources import Failure, Source
 from rcx.study.store import Store, StoreError
 from rcx.sweeps import answers_at_masks
 from rcx.text import reason
-
-if TYPE_CHECKING:
-    from rcx.choices import Baseline
 
 Advance = Callable[[float], None]
 
@@ -193,10 +191,8 @@ class Work:
 
         images = torch.stack([image.pixels for image, _ in group])
         wanted = [one for _, (one,) in group]
-        name, seeds = (
-            cast("Baseline", wanted[0].series),
-            [one.key.document["seed"] for one in wanted],
-        )
+        name = cast("Baseline", wanted[0].series)
+        seeds = [one.key.document["seed"] for one in wanted]
         maps = attribution(
             name, self.setup.classifier, images, seed=seeds, device=self.setup.device
         )
@@ -247,7 +243,7 @@ class Work:
     def _ranking(self, image: _Image, one: Wanted, source: Any) -> Ranking:
         if isinstance(source, Explanation):
             return Ranking.of(self.setup.explainers[one.series], source)
-        if isinstance(source, Rollout | Attribution):
+        if isinstance(source, Map):
             return Ranking(Pixels(self.setup.size), source.relevance)
         representation, _ = self.setup.random[one.series]
         return Ranking.at_random(representation, 1, seed=[image.seed])
