@@ -17,12 +17,11 @@ from rcx.explanation import Explanation, versions
 from rcx.inputs import checked_images, checked_lambda, checked_targets, chosen_device
 from rcx.lanes import Lanes
 from rcx.objective import Objective
-from rcx.own_lambda import affordable, keep_label, reach_distortion
 from rcx.problem import Problem
 from rcx.representations import Representation
 from rcx.solver import Preset, Progress, SolverSettings
 from rcx.start_network import shipped_network
-from rcx.starts import AnyStart, check_start, initial_mask, start_name
+from rcx.starts import AnyStart, check_start, start_name
 
 
 class Explainer(ABC):
@@ -147,7 +146,14 @@ class Explainer(ABC):
             For images, targets or settings that do not fit; `rcx.classifiers.ClassifierError`
             where the classifier does not return finite logits.
         """
-        return self._each(images, target, generator, progress, self._solve_own)[0]
+        search = partial(
+            Problem.own_lambda,
+            lambda_k=self.lambda_k,
+            solver=self.solver,
+            keep_label=self.keep_label,
+            target_distortion=self.target_distortion,
+        )
+        return self._each(images, target, generator, progress, search)[0]
 
     def explain_path(
         self,
@@ -180,45 +186,9 @@ class Explainer(ABC):
         if not wanted:
             raise ValueError("lambda_ks must name at least one lambda")
         rising = sorted(set(wanted))
-        found = self._each(images, target, generator, progress, partial(self._solve_path, rising))
+        follow = partial(Problem.path, lambda_ks=rising, solver=self.solver)
+        found = self._each(images, target, generator, progress, follow)
         return [found[rising.index(value)] for value in wanted]
-
-    def _solve_own(self, problem: Problem, progress: Progress | None) -> list[Explanation]:
-        """Solve for the explainer's lambda, or for each image's own."""
-        lambda_k = torch.full((len(problem.objective),), self.lambda_k)
-        if self.keep_label:
-            lambda_k = affordable(lambda_k, problem.objective.probability.cpu())
-        start = initial_mask(problem.start, problem.objective, problem.generator, lambda_k)
-        searching = self.target_distortion is not None  # for a distortion, whatever the label
-
-        def attempt(lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:
-            mask, solver = (start, self.solver) if nearby is None else (nearby, self.solver.warm)
-            if searching:
-                solver = solver.model_copy(update={"rescue": False})
-            return problem.explain(mask.to(start), lambda_k.to(start), solver, progress)
-
-        explanation = attempt(lambda_k)
-        if self.target_distortion is not None:
-            explanation = reach_distortion(attempt, explanation, self.target_distortion)
-        elif self.keep_label:
-            explanation = keep_label(attempt, explanation)
-        return [explanation]
-
-    def _solve_path(
-        self, lambda_ks: Sequence[float], problem: Problem, progress: Progress | None
-    ) -> list[Explanation]:
-        """Solve for rising lambdas, each but the first from the solution before."""
-        smallest = torch.full((len(problem.objective),), lambda_ks[0])
-        mask = initial_mask(problem.start, problem.objective, problem.generator, smallest)
-        most = self.solver.steps + self.solver.warm.steps * (len(lambda_ks) - 1)
-        found: list[Explanation] = []
-        solver, before = self.solver, 0
-        for value in lambda_ks:
-            lambda_k = torch.full((len(mask),), value).to(mask)
-            one = problem._replace(settings={**problem.settings, "lambda_k": value})
-            found.append(one.explain(mask, lambda_k, solver, _later(progress, before, most)))
-            mask, before, solver = found[-1].mask.to(mask), before + solver.steps, self.solver.warm
-        return found
 
     @torch.inference_mode(False)
     def _each(
@@ -258,11 +228,19 @@ class Explainer(ABC):
                 start = self.start
                 if isinstance(start, Tensor) and start.ndim > 1:
                     start = start[index * self.batch_size :][: len(group)]
-                draw = partial(self.picture, objective.representation, group)
+                draw = partial(self.picture, objective.representation)
                 problem = Problem(
-                    objective, start, generator, draw, self.evaluation_samples, settings
+                    objective,
+                    group,
+                    start,
+                    generator,
+                    state,
+                    draw,
+                    self.evaluation_samples,
+                    settings,
                 )
-                found.append(solve_group(problem, _share(progress, index, len(groups))))
+                share = _share(progress, index, len(groups))
+                found.append(solve_group(problem, _continued(share)))
         return [Explanation.cat(parts) for parts in zip(*found, strict=True)]
 
     def _settings(self, images: Tensor, generator: torch.Generator) -> dict[str, Any]:
@@ -286,9 +264,19 @@ class Explainer(ABC):
         }
 
 
-def _later(progress: Progress | None, before: int, most: int) -> Progress | None:
-    """Report the steps of one solve as steps of a longer work, of which some came before."""
-    return None if progress is None else lambda done, _: progress(before + done, most)
+def _continued(progress: Progress | None) -> Progress | None:
+    """Report the steps of a second solve as those after the first."""
+    before = last = 0
+
+    def report(done: int, most: int) -> None:
+        nonlocal before, last
+        if done <= last:
+            before += last
+        last = done
+        if progress is not None:
+            progress(before + done, before + most)
+
+    return progress and report
 
 
 def _share(progress: Progress | None, index: int, groups: int) -> Progress | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from rcx.classifiers import ClassifierError
 from rcx.distortion import DistortionMeasure, check_measure, distortion
 from rcx.lanes import Lanes
-from rcx.noise import adaptive_gaussian, obfuscate
+from rcx.noise import GaussianNoise, adaptive_gaussian, obfuscate
 from rcx.representations import Representation
 
 # one network pass holds about this many pixels: caches on a CPU, parallelism on a GPU
@@ -97,6 +98,14 @@ class Objective:
     def __len__(self) -> int:
         return len(self.coefficients)
 
+    def select(self, rows: Tensor) -> Objective:
+        """The same for the images ``rows`` ``(n,)`` alone."""
+        chosen = copy.copy(self)
+        chosen.logits, chosen.target = self.logits[rows], self.target[rows]
+        chosen.coefficients = self.coefficients[rows]
+        chosen.noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
+        return chosen
+
     @property
     def probability(self) -> Tensor:
         """Probability ``(N,)`` of the explained classes, for the images themselves."""
@@ -179,7 +188,7 @@ class Objective:
 
     def _answer(self, classifier: nn.Module, mask: Tensor, fields: Tensor, rows: Tensor) -> Tensor:
         """Logits ``(n, L, classes)`` of the obfuscations."""
-        noise = type(self.noise)(*(statistic[rows] for statistic in self.noise))
+        noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
         obfuscations = obfuscate(
             self.representation,
             self.coefficients[rows],

@@ -22,13 +22,15 @@ _HOPELESS_RATE = 0.001
 
 
 class Attempt(Protocol):
-    """Explain for lambdas ``(N,)``, from a mask nearby or, without one, from the start."""
+    """Explain the images ``rows`` ``(n,)`` for lambdas ``(n,)``, from masks nearby or the start."""
 
-    def __call__(self, lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation: ...
+    def __call__(
+        self, rows: Tensor, lambda_k: Tensor, nearby: Tensor | None = None
+    ) -> Explanation: ...
 
 
 def rescued(
-    attempt: Callable[[SolverSettings], Explanation], solver: SolverSettings
+    attempt: Callable[[SolverSettings, Tensor], Explanation], count: int, solver: SolverSettings
 ) -> Explanation:
     """Solve once more, gently, for the images that lose their label.
 
@@ -39,7 +41,9 @@ def rescued(
     Parameters
     ----------
     attempt : callable
-        Explains the same images with settings.
+        Explains images, by their numbers ``(n,)``, with settings.
+    count : int
+        How many images there are.
     solver : SolverSettings
         Of the first attempt.
 
@@ -48,13 +52,14 @@ def rescued(
     Explanation
         Of the second attempt for the images whose label it alone keeps, else of the first.
     """
-    first = attempt(solver)
+    first = attempt(solver, torch.arange(count))
     worth = first.probability.square() > _HOPELESS_RATE * first.lambda_k
     lost = ~first.label_kept & (first.predicted == first.target) & worth
     if not solver.rescue or not lost.any():
         return first
-    again = attempt(solver.gentle)
-    return _chosen(lost & again.label_kept, again, first)
+    rows = _places(lost)
+    again = attempt(solver.gentle, rows)
+    return _replaced(first, rows, again, again.label_kept)
 
 
 def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Explanation:
@@ -76,14 +81,15 @@ def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Exp
     """
     closest = latest = first
     for _ in range(_CORRECTIONS):
-        if bool((_excess(closest, target).abs() < _TOLERANCE).all()):
+        rows = _places(_excess(closest, target).abs() >= _TOLERANCE)
+        if not len(rows):
             break
         # distortion grows about as lambda does
-        lambda_k = latest.lambda_k * (-_excess(latest, target).clamp(-1, 1)).exp()
-        latest = attempt(lambda_k, latest.mask)
-        closest = _chosen(
-            _excess(latest, target).abs() < _excess(closest, target).abs(), latest, closest
-        )
+        factor = (-_excess(latest, target).clamp(-1, 1)).exp()
+        found = attempt(rows, (latest.lambda_k * factor)[rows], latest.mask[rows])
+        latest = _replaced(latest, rows, found)
+        nearer = _excess(latest, target).abs() < _excess(closest, target).abs()
+        closest = _replaced(closest, rows, found, nearer[rows])
     return closest
 
 
@@ -111,7 +117,7 @@ def _worthwhile(probability: Tensor) -> Tensor:
     return (probability.square() / 2 / _USUAL_RATE).clamp_min(1e-6)
 
 
-def keep_label(attempt: Attempt, first: Explanation) -> Explanation:
+def kept_label(attempt: Attempt, first: Explanation) -> Explanation:
     """Lower lambda for the images whose explained class is lost, until it is kept.
 
     Deleting everything costs a distortion of at most the squared probability, so that for an unsure
@@ -131,14 +137,18 @@ def keep_label(attempt: Attempt, first: Explanation) -> Explanation:
     """
     explanation = first
     for _ in range(_RETRIES):
-        lost = ~explanation.label_kept
-        if not lost.any():
+        rows = _places(~explanation.label_kept)
+        if not len(rows):
             break
         worthwhile = _worthwhile(explanation.probability)
         lower = torch.minimum(explanation.lambda_k / _REDUCTION, worthwhile)
-        lambda_k = lower.where(lost, explanation.lambda_k)
-        explanation = _chosen(lost, attempt(lambda_k), explanation)
+        explanation = _replaced(explanation, rows, attempt(rows, lower[rows]))
     return explanation
+
+
+def _places(where: Tensor) -> Tensor:
+    """Numbers ``(n,)`` of the images for which something holds."""
+    return where.nonzero().squeeze(1)
 
 
 def _excess(explanation: Explanation, target: float) -> Tensor:
@@ -146,7 +156,13 @@ def _excess(explanation: Explanation, target: float) -> Tensor:
     return (explanation.distortion / target).clamp_min(1e-6).log()
 
 
-def _chosen(where: Tensor, first: Explanation, second: Explanation) -> Explanation:
-    """Take the first of two explanations of the same images where told, else the second."""
-    pairs = zip(where.tolist(), first, second, strict=True)
-    return Explanation.cat([one if chosen else other for chosen, one, other in pairs])
+def _replaced(
+    explanation: Explanation, rows: Tensor, others: Explanation, where: Tensor | None = None
+) -> Explanation:
+    """Explanation with the images ``rows`` ``(n,)`` taken from others, of n images, where told."""
+    parts = list(explanation)
+    taken = [True] * len(rows) if where is None else where.tolist()
+    for row, other, take in zip(rows.tolist(), others, taken, strict=True):
+        if take:
+            parts[row] = other
+    return Explanation.cat(parts)

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from rcx.explanation import Explanation
 from rcx.objective import Objective
-from rcx.own_lambda import rescued
+from rcx.own_lambda import affordable, kept_label, reach_distortion, rescued
 from rcx.solver import Progress, Solution, SolverSettings, solve
-from rcx.starts import AnyStart
+from rcx.starts import AnyStart, initial_mask
 
 # tells the seed of the noise that judges a mask from the seed of the noise that found it
 _FRESH = 0x5EED
 
 
-class Problem(NamedTuple):
+@dataclass
+class Problem:
     """A group of images, prepared for the solver.
 
     Attributes
     ----------
     objective : Objective
         Of N images.
+    images : Tensor
+        ``(N, C, H, W)``.
     start : str, Tensor or StartNetwork
         Where to begin.
     generator : torch.Generator
         Source of all random draws.
+    noise : Tensor
+        State of the generator at which every solve begins: an image's result must not depend on how
+        many steps others of its batch took before.
     draw : callable
-        Makes pictures ``(N, 1, H, W)`` of masks ``(N, K)``.
+        Makes pictures ``(N, 1, H, W)`` of images and their masks ``(N, K)``.
     evaluation_samples : int
         Fresh noise samples that judge a mask.
     settings : dict
@@ -38,27 +45,79 @@ class Problem(NamedTuple):
     """
 
     objective: Objective
+    images: Tensor
     start: AnyStart
     generator: torch.Generator
-    draw: Callable[[Tensor], Tensor]
+    noise: Tensor
+    draw: Callable[[Tensor, Tensor], Tensor]
     evaluation_samples: int
     settings: dict[str, Any]
+
+    def first_mask(self, lambda_k: Tensor) -> Tensor:
+        """Masks ``(N, K)`` to begin with, for lambdas ``(N,)``; what they draw comes first."""
+        mask = initial_mask(self.start, self.objective, self.generator, lambda_k)
+        self.noise = self.generator.get_state()
+        return mask
+
+    def select(self, rows: Tensor) -> Problem:
+        """The same for the images ``rows`` ``(n,)`` alone."""
+        return replace(self, objective=self.objective.select(rows), images=self.images[rows])
 
     def explain(
         self, start: Tensor, lambda_k: Tensor, solver: SolverSettings, progress: Progress | None
     ) -> Explanation:
         """Solve for lambdas ``(N,)``, and once more, by the same noise, where a label is lost."""
-        # one of its own, so that what follows does not depend on whether there is a second attempt
-        same = torch.Generator(self.generator.device)
-        same.set_state(self.generator.get_state())
 
-        def attempt(settings: SolverSettings) -> Explanation:
-            generator = self.generator if settings is solver else same
-            return self._explanation(
-                solve(self.objective, start, lambda_k, settings, generator, progress=progress)
-            )
+        def attempt(settings: SolverSettings, rows: Tensor) -> Explanation:
+            some = self.select(rows)
+            self.generator.set_state(self.noise)
+            generator, mask, weight = self.generator, start[rows], lambda_k[rows]
+            found = solve(some.objective, mask, weight, settings, generator, progress=progress)
+            return some._explanation(found)
 
-        return rescued(attempt, solver)
+        return rescued(attempt, len(start), solver)
+
+    def own_lambda(
+        self,
+        progress: Progress | None,
+        *,
+        lambda_k: float,
+        solver: SolverSettings,
+        keep_label: bool,
+        target_distortion: float | None,
+    ) -> list[Explanation]:
+        """Solve for one lambda, or from there on for each image's own, see `rcx.own_lambda`."""
+        given = torch.full((len(self.objective),), lambda_k)
+        if keep_label:
+            given = affordable(given, self.objective.probability.cpu())
+        start = self.first_mask(given)
+        if target_distortion is not None:  # whatever becomes of the label
+            solver = solver.model_copy(update={"rescue": False})
+
+        def attempt(rows: Tensor, lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:
+            mask, settings = (start[rows], solver) if nearby is None else (nearby, solver.warm)
+            some = self.select(rows)
+            return some.explain(mask.to(start), lambda_k.to(start), settings, progress)
+
+        found = attempt(torch.arange(len(start)), given)
+        if target_distortion is not None:
+            return [reach_distortion(attempt, found, target_distortion)]
+        return [kept_label(attempt, found) if keep_label else found]
+
+    def path(
+        self, progress: Progress | None, *, lambda_ks: Sequence[float], solver: SolverSettings
+    ) -> list[Explanation]:
+        """Solve for rising lambdas, each but the first from the solution before."""
+        mask = self.first_mask(torch.full((len(self.objective),), lambda_ks[0]))
+        most = solver.steps + solver.warm.steps * (len(lambda_ks) - 1)
+        found: list[Explanation] = []
+        settings, before = solver, 0
+        for value in lambda_ks:
+            lambda_k = torch.full((len(mask),), value).to(mask)
+            one = replace(self, settings={**self.settings, "lambda_k": value})
+            found.append(one.explain(mask, lambda_k, settings, _later(progress, before, most)))
+            mask, before, settings = found[-1].mask.to(mask), before + settings.steps, solver.warm
+        return found
 
     @torch.no_grad()
     def _explanation(self, solution: Solution) -> Explanation:
@@ -70,7 +129,7 @@ class Problem(NamedTuple):
         rate = solution.mask.mean(1)
         after = answer.probabilities.argmax(1)
         return Explanation(
-            picture=self.draw(solution.mask).cpu(),
+            picture=self.draw(self.images, solution.mask).cpu(),
             mask=solution.mask.cpu(),
             distortion=answer.distortion.cpu(),
             distortion_error=answer.spread.cpu(),
@@ -89,3 +148,8 @@ class Problem(NamedTuple):
             history=solution.history,
             settings=self.settings,
         )
+
+
+def _later(progress: Progress | None, before: int, most: int) -> Progress | None:
+    """Report the steps of one solve as steps of a longer work, of which some came before."""
+    return None if progress is None else lambda done, _: progress(before + done, most)

@@ -1,5 +1,6 @@
 """An image's own lambda: labels that would be lost are kept, the others stay as they are."""
 
+import pytest
 import torch
 from helpers import smooth_images, tiny_cnn
 
@@ -80,3 +81,63 @@ def test_a_target_distortion_and_the_published_solver_are_searched_for_once() ->
         hasty(16, rescue=rescue, target_distortion=0.02).explain(images) for rescue in (False, True)
     ]
     assert torch.equal(*(result.mask for result in results))
+
+
+class Counting(torch.nn.Module):
+    """A classifier that counts the images it is asked about, in all of its copies."""
+
+    asked = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = tiny_cnn()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        Counting.asked += len(images)
+        return self.model(images)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"keep_label": True}, {"target_distortion": 0.02}],
+    ids=["rescue", "keep_label", "target"],
+)
+def test_only_images_that_need_it_are_solved_again(options: dict[str, object]) -> None:
+    images = smooth_images(4)
+    solver = SOLVER.model_copy(update={"late_learning_rate": 1.0, "stop_early": False})
+    lambda_k = 60.0 if "keep_label" in options else 16.0
+    asked = []
+    for batch_size in (1, 4):
+        Counting.asked = 0
+        one = rcx.CartoonX(
+            Counting(), lambda_k, levels=2, solver=solver, batch_size=batch_size, **options
+        )
+        one.explain(images)
+        asked.append(Counting.asked)
+    once = len(images) * sum(solver.samples_at(step) for step in range(solver.steps))
+    assert once < asked[0]  # something was solved again
+    assert asked[1] <= 1.02 * asked[0]
+
+
+def test_a_path_does_not_depend_on_the_batch_though_images_stop_apart() -> None:
+    images, lambda_ks = smooth_images(4), (2.0, 8.0)
+    solver = SOLVER.model_copy(update={"tolerance": 0.6})
+    together, alone = (
+        rcx.CartoonX(
+            tiny_cnn(), levels=2, solver=solver, evaluation_samples=64, batch_size=size
+        ).explain_path(images, lambda_ks)
+        for size in (4, 1)
+    )
+    assert len(together[0].steps.unique()) > 1
+    for whole, one in zip(together, alone, strict=True):
+        torch.testing.assert_close(whole.mask, one.mask, rtol=1e-3, atol=1e-3)
+
+
+def test_progress_goes_on_where_an_image_is_solved_again() -> None:
+    seen: list[tuple[int, int]] = []
+    hasty(16, rescue=True).explain(
+        smooth_images(8), progress=lambda done, most: seen.append((done, most))
+    )
+    assert len(seen) > 8 * SOLVER.steps  # some were
+    assert all(done <= most for done, most in seen)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})

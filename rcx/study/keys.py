@@ -139,7 +139,11 @@ def path_keys(
             "explanation",
             image=image,
             classifier=classifier,
-            explainer={**alike, "lambda_k": value, "path": rising[: rising.index(value) + 1]},
+            explainer={
+                **alike,
+                "lambda_k": value,
+                "path_on_same_noise": rising[: rising.index(value) + 1],
+            },
         )
         for value in lambda_ks
     ]
