@@ -462,16 +462,10 @@ shown(on_objects)
 # as published, not normalised, and normalised as the networks were trained.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-vit-photographs"}}
-from rcx.reference.study import photo_curves, photo_networks, photo_rows
+from rcx.reference.study import CONDITIONS, INPUTS, photo_curves, photo_networks, photo_rows
 
 networks = {"CNN": "timm/tf_mobilenetv3_small_100", "ViT": "timm/deit_tiny_patch16_224"}
-inputs = {"raw": False, "normalised": True}
-protocols = {"as published": "as_published", "fair": "fair"}
-photos = {
-    f"{how}, {by}": photo_networks(networks, 224, normalize=inputs[how], protocol=protocols[by])
-    for how in inputs for by in protocols
-}
-photos = {name: both for name, both in photos.items() if all(both)}
+photos = {name: photo_networks(networks, 224, **how) for name, how in CONDITIONS.items()}
 pd.Series({name: len(keep["CartoonX, ViT"]) for name, (keep, _) in photos.items()}, name="photographs").to_frame()
 
 # %% [markdown]
@@ -510,7 +504,7 @@ shown(as_well_on_photos)
 # explanations counted as defined above:
 
 # %% mystnb={"figure": {"caption": "The transformer's lambda on the photographs.", "caption_before": true, "name": "tab-photo-search"}}
-searched = photo_rows("explanations", classifier=networks["ViT"], on_path=True)
+searched = photo_rows("explanations", classifier=networks["ViT"], on_path=True, seed=0)
 parts = searched.assign(how=searched["normalize"].map({True: "normalised", False: "raw"})).groupby(["how", "lambda_k"])
 search = degenerate_table({f"{how}, lambda {value:g}": part for (how, value), part in parts})
 shown(search)
@@ -523,9 +517,9 @@ shown(search)
 methods = ["CartoonX", "Pixel RDE", *others["CNN"], "random wavelets", "random pixels"]
 rivals_on_photos = {
     f"{how}, {titles[direction]}": group
-    for how, flag in inputs.items()
+    for how, normalize in INPUTS.items()
     for direction, group in zip(
-        titles, photo_curves(networks["CNN"], 256, normalize=flag, protocol="fair", series=methods), strict=True
+        titles, photo_curves(networks["CNN"], 256, normalize=normalize, protocol="fair", series=methods), strict=True
     )
     if group
 }

@@ -181,22 +181,14 @@ shown(trials.starts_table(live))
 
 # %% mystnb={"figure": {"caption": "Loss over the steps from every start; shaded: 95 % intervals.", "name": "fig-long-starts"}}
 kept = reference.start_trials()
-long = trials.Trials(kept.runs, kept.curves)
-ends = kept.provenance["schedules"]
-titles = {"published": f"published, {ends['published']['samples']} samples a step", "default": "default"}
-starts_figure(long, {**titles, "short": "short"})
+long = kept.trials
+starts_figure(long, kept.titles)
 
 # %% mystnb={"figure": {"caption": "Starts on more scenes, by numbers.", "caption_before": true, "name": "tab-long-starts"}}
 shown(trials.starts_table(long))
 
 # %%
-scenes = long.runs.groupby("schedule")["image"].nunique()
-Markdown(
-    f"Scenes: {scenes['default']} under the default schedule, {scenes['published']} under the "
-    f"published one; lambda {kept.provenance['lambda_k']:g}, seed {kept.provenance['seed']}, torch "
-    f"{kept.provenance['versions']['torch']}, {kept.provenance['machine']}; "
-    f"{long.runs['seconds'].sum() / 3600:.1f} hours in all. `difference` is from the default's end."
-)
+Markdown(f"{kept.summary} `difference` is from the default's end.")
 
 # %% [markdown]
 # ### What the report saw
@@ -221,8 +213,33 @@ shown(start_claims.picture_table(long, "default"))
 
 # %% mystnb={"figure": {"caption": "Whether a start helps, by schedule.", "caption_before": true, "name": "tab-helps"}}
 simple = ["random", "uniform", "foreground", "foreground-uniform"]
-helped = {name: start_claims.help_table(long, name, simple) for name in titles}
+schedules = ["published", "default"]
+helped = {name: start_claims.help_table(long, name, simple) for name in schedules}
 shown(pd.concat(helped, names=["schedule", "start"]))
+
+# %% [markdown]
+# ### On the study's photographs
+#
+# The same on photographs of the study, normalised, with MobileNetV3-Small at 256 pixels, made once with
+# `python -m rcx.reference.make_start_trials --profile imagenet`.
+
+# %% mystnb={"figure": {"caption": "Loss over the steps from every start, on photographs; shaded: 95 % intervals.", "name": "fig-photo-starts"}}
+photos = reference.start_trials("imagenet")
+starts_figure(photos.trials, photos.titles)
+
+# %% mystnb={"figure": {"caption": "Starts on photographs, by numbers.", "caption_before": true, "name": "tab-photo-starts"}}
+shown(trials.starts_table(photos.trials))
+
+# %%
+Markdown(photos.summary)
+
+# %% mystnb={"figure": {"caption": "The report's picture on photographs, by schedule.", "caption_before": true, "name": "tab-photo-picture"}}
+seen = {name: start_claims.picture_table(photos.trials, name) for name in photos.titles}
+shown(pd.concat(seen, names=["schedule", "prediction"]))
+
+# %% mystnb={"figure": {"caption": "Whether a start helps on photographs, by schedule.", "caption_before": true, "name": "tab-photo-helps"}}
+helped_photos = {name: start_claims.help_table(photos.trials, name, simple) for name in photos.titles}
+shown(pd.concat(helped_photos, names=["schedule", "start"]))
 
 # %% [markdown]
 # (predicted-start)=
@@ -350,10 +367,11 @@ Markdown(f"""
 
 # %%
 Markdown("\n".join(
-    f"- That simple starts help is *{row.helps}* for `{start}` under the {name} schedule: its loss "
-    f"ends {row['loss, difference']:+.4f} from that of `ones`, and "
+    f"- That simple starts help is *{row.helps}* for `{start}` under the {name} schedule, on {images}: its "
+    f"loss ends {row['loss, difference']:+.4f} from that of `ones`, and "
     f"{row.reached:.0%} of the runs get there."
-    for name, table in helped.items() for start, row in table.iterrows()
+    for images, tables in {"scenes": helped, "photographs": helped_photos}.items()
+    for name, table in tables.items() for start, row in table.iterrows()
 ))
 
 # %%
@@ -375,6 +393,7 @@ Markdown(f"""
 from rcx.report.results import Result
 
 said = {**helped["default"]["helps"], "predicted": best.helps}
+said |= {f"{start} on photographs": helps for start, helps in helped_photos["default"]["helps"].items()}
 Result(
     "runtime",
     f"That a start helps is {'; '.join(f'{verdict} for {start}' for start, verdict in said.items())}. The schedule of the steps helps without one: {here['default']:.1f} s for an explanation instead of {here['published']:.0f} s.",

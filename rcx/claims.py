@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from rcx.curves import Curve
 from rcx.statistics import Comparison, Expected, compare, mean_interval, outcome, verdict
+
+Numbers = npt.NDArray[np.float64]
 
 Claimed = Mapping[str, tuple[Comparison, Expected]]
 """Comparisons by what is compared, each with what the claim expects of the first method."""
@@ -18,6 +22,9 @@ DROPS = (1.0, 5.0)
 
 GAPS = (1.0, 5.0, 20.0, 50.0, 80.0)
 """Percentages at which curves are compared with published ones."""
+
+FIRST = 20.0
+"""Percentage within which the first drop of a curve ends."""
 
 MARGIN = 10.0
 """By how many percentage points of a normalised curve one network may be explained worse than
@@ -150,7 +157,11 @@ def condition_table(
 
 
 def gap_table(
-    curves: Mapping[str, Curve], reported: Mapping[str, pd.DataFrame], *, seed: int = 0
+    curves: Mapping[str, Curve],
+    reported: Mapping[str, pd.DataFrame],
+    *,
+    percents: Sequence[float] = GAPS,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """List how far mean curves are from published ones.
 
@@ -160,19 +171,21 @@ def gap_table(
         By method.
     reported : mapping of str to DataFrame
         Points ``x`` (percent) and ``y`` of the published curves, by method.
+    percents : sequence of float
+        Where.
     seed : int
         Of the bootstrap.
 
     Returns
     -------
     DataFrame
-        By method and percentage (`GAPS`): the mean with its interval, the published value, and
+        By method and percentage: the mean with its interval, the published value, and
         their difference.
     """
     rows = {}
     for name, curve in curves.items():
         points = reported[name].sort_values("x")
-        for percent in GAPS:
+        for percent in percents:
             here = mean_interval(curve.at(percent), seed=seed)
             there = float(np.interp(percent, points["x"], points["y"]))
             rows[name, percent] = {
@@ -183,6 +196,59 @@ def gap_table(
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(list(rows), names=["", "percent"])
     return table
+
+
+def drop_table(
+    curves: Mapping[str, Mapping[str, Curve]],
+    reported: Mapping[str, pd.DataFrame] | None = None,
+    *,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """List how far mean curves fall at first, and how far they rise again before the end.
+
+    The first drop ends where the mean curve is lowest over the first `FIRST` percent; the rise is
+    from there to where the mean curve is highest afterwards, image by image.
+
+    Parameters
+    ----------
+    curves : mapping of str to mapping of str to Curve
+        By condition and method, with the relevant kept.
+    reported : mapping of str to DataFrame, optional
+        Points ``x`` and ``y`` of published curves by method, as a condition of their own.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        By condition and method: ``distortion after the drop``, at which ``percent``, ``rise``;
+        intervals, but for published curves.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, points in (reported or {}).items():
+        line = points.sort_values("x")
+        low, high = _drop_and_rise(line["x"].to_numpy(), line["y"].to_numpy())
+        values = np.interp([low, high], line["x"], line["y"])
+        rows["published", name] = _dropped(values[0], low, values[1] - values[0])
+    for condition, methods in curves.items():
+        for name, curve in methods.items():
+            mean = curve.distortion.double().mean(0).numpy()
+            low, high = _drop_and_rise(curve.percent.double().numpy(), mean)
+            rise = mean_interval(curve.at(high) - curve.at(low), seed=seed)
+            rows[condition, name] = _dropped(mean_interval(curve.at(low), seed=seed), low, rise)
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(list(rows), names=["", "method"])
+    return table
+
+
+def _drop_and_rise(percent: Numbers, mean: Numbers) -> tuple[float, float]:
+    """Percentages at which a mean curve is lowest at first, and highest from there on."""
+    low = int(mean[percent <= FIRST].argmin())
+    return float(percent[low]), float(percent[low + int(mean[low:].argmax())])
+
+
+def _dropped(after: object, percent: float, rise: object) -> dict[str, object]:
+    return {"distortion after the drop": after, "percent": percent, "rise": rise}
 
 
 def comparison_table(comparisons: Claimed, *, margin: float = 0) -> pd.DataFrame:

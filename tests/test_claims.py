@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from rcx.claims import (
     area_table,
     comparison_table,
     curve_comparisons,
+    drop_table,
     network_comparisons,
 )
 from rcx.curves import Curve
@@ -129,3 +131,19 @@ def test_one_image_has_no_interval_and_no_curve_no_figure() -> None:
     assert not curve_figure(alone).axes[0].collections
     with pytest.raises(ValueError, match="at least one curve"):
         curve_figure(alone, {})
+
+
+def test_where_the_first_drop_ends_and_how_far_it_rises_again() -> None:
+    curve = replace(GOOD["keep"], percent=torch.tensor([0.0, 4, 10, 15, 50, 60, 100]))
+    dip = torch.tensor([0.7, 0.5, 0.2, 0.3, 0.4, 0.35, 0.0])  # lowest before its end at 10 percent
+    height = torch.linspace(0.5, 1.5, 8)[:, None]
+    curve = replace(curve, distortion=height * dip, spread=torch.zeros(8, 7))
+    falling = replace(curve, distortion=height * torch.linspace(1, 0, 7))
+    reported = {"dip": pd.DataFrame({"x": [100, 50, 10, 0], "y": [0.0, 0.6, 0.1, 1.0]})}
+    table = drop_table({"here": {"dip": curve, "falling": falling}}, reported)
+    found = table.loc["here", "dip"]
+    assert (found["distortion after the drop"].mean, found["percent"]) == (pytest.approx(0.2), 10)
+    assert found["rise"].mean == pytest.approx(0.2)
+    assert found["rise"].low < 0.2 < found["rise"].high
+    assert table.loc["here", "falling"]["rise"].mean == 0  # it never rises
+    assert table.loc["published", "dip"].tolist() == [pytest.approx(0.1), 10, pytest.approx(0.5)]

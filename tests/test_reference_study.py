@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from studies import run
 
 from rcx.claims import GAPS, condition_table, gap_table
-from rcx.reference import published_points
+from rcx.reference import published_curves, published_points, published_sparsity
 from rcx.reference.study import photo_curves, photo_provenance, photo_rows, publish
 from rcx.sweeps import LAMBDAS, sweep_table
 
@@ -35,6 +38,25 @@ def test_curves_of_some_series(raw: tuple) -> None:
     )
     assert [list(way) for way in two] == [["Pixel RDE", "CartoonX"]] * 2
     assert two[0]["CartoonX"].distortion.equal(raw[0]["CartoonX"].distortion)
+
+
+def test_curves_of_some_photographs_by_draws_and_seeds() -> None:
+    where = {"classifier": NETWORK, "size": 256, "normalize": False, "protocol": "fair"}
+    rows = photo_rows("curves", **where)
+    names = rows.loc[rows["seed"] == 1, "image"].unique()
+    assert len(names) >= 6  # fewer support nothing
+    options = {"normalize": False, "protocol": "fair", "images": names, "series": METHODS}
+    for other in ({}, {"seed": 1}, {"seed": 2}, {"draws": 16}):
+        keep, _ = photo_curves(NETWORK, 256, **options, **other)
+        assert len(keep["CartoonX"]) == len(names)
+        assert keep["CartoonX"].draws == other.get("draws", 4)
+
+
+def test_published_sparsity_lies_between_the_published_points() -> None:
+    points = published_curves("fig3-right").set_index(["series", "x"])["y"]
+    assert published_sparsity("Pixel RDE", 4) == points["pixel-rde-nonsparsity", 4]
+    ends = points["cartoonx-nonsparsity", 32], points["cartoonx-nonsparsity", 16]
+    assert ends[0] < published_sparsity("CartoonX", 20) < ends[1]
 
 
 def test_every_explained_photograph_has_its_curves(raw: tuple) -> None:
@@ -91,3 +113,41 @@ def test_images_that_are_not_finished_are_left_out(tmp_path: Path) -> None:
     assert publish(tmp_path, tmp_path / "out") == {"curves": 4, "explanations": 4}
     kept = pd.read_parquet(tmp_path / "out" / "curves.parquet")
     assert set(kept["image"]) == {"a", "b"} and "result" not in kept
+
+
+AGAIN = """
+profile = "imagenet"
+[[runs]]
+classifier = "timm/tf_mobilenetv3_small_100"
+normalize = false
+size = 256
+n_images = 1
+methods = [{ method = "CartoonX", lambda_k = 20 }, { method = "Pixel RDE", lambda_k = 4 }]
+curves = [{ protocol = "as_published", grid = "percent", draws = 1 }]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.assets
+@pytest.mark.skipif("RCX_ASSETS" not in os.environ, reason="RCX_ASSETS is not set")
+def test_numbers_of_a_photograph_are_found_again(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(AGAIN)
+    code, _ = run("--settings", tmp_path / "study.toml", "--out", tmp_path / "out")
+    assert code == 0
+    found = {
+        table: pd.read_parquet(tmp_path / "out" / "tables" / f"{table}.parquet")
+        for table in ("curves", "explanations")
+    }
+    (image,) = found["explanations"]["image"].unique()
+    where = {"classifier": NETWORK, "size": 256, "normalize": False, "seed": 0, "image": image}
+    known = photo_rows("explanations", on_path=False, **where).set_index("series")
+    again = found["explanations"].set_index("series")
+    for column in ("loss", "nonsparsity", "l2"):  # other processors round otherwise
+        assert again[column].to_numpy() == pytest.approx(
+            known.loc[again.index, column].to_numpy(), rel=0.1
+        )
+    points = ["series", "direction", "percent"]
+    known_points = photo_rows("curves", protocol="as_published", **where).set_index(points)
+    new_points = found["curves"].set_index(points)["distortion"]
+    apart = new_points - known_points.loc[new_points.index, "distortion"]
+    assert np.abs(apart.groupby("series", observed=True).mean()).max() < 0.05

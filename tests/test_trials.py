@@ -1,6 +1,9 @@
 """Trials: what is recorded of a run, and what tables of runs say."""
 
+import json
 from functools import partial
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -8,7 +11,9 @@ import pytest
 from helpers import smooth_images, tiny_cnn
 
 import rcx
-from rcx import start_claims
+from rcx import reference, start_claims
+from rcx.profiles import ProfileName
+from rcx.reference import make_start_trials
 from rcx.report.start_figures import starts_figure
 from rcx.solver import SolverSettings
 from rcx.trials import (
@@ -130,3 +135,25 @@ def test_curves_have_a_band_for_each_start() -> None:
     figure = starts_figure(trials, {"default": "Default"})
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list(SLOPES)
+
+
+def test_the_kept_runs_are_made_by_a_module_that_goes_on_where_it_was_stopped(
+    tmp_path: Path,
+) -> None:
+    options = ["--images", "1", "--schedule", "none", "--out", str(tmp_path)]
+    make_start_trials.main(options)
+    runs = pd.read_csv(tmp_path / "sample" / "runs.csv")
+    assert runs["start"].tolist() == ["predicted"]
+    make_start_trials.main(options)
+    assert len(pd.read_csv(tmp_path / "sample" / "runs.csv")) == 1
+    said = json.loads((tmp_path / "sample" / "provenance.json").read_text())
+    assert said["classifier"] == "sample/cnn" and said["network"].startswith("network ")
+
+
+@pytest.mark.parametrize("profile", get_args(ProfileName))
+def test_kept_runs_say_what_they_are_of(profile: ProfileName) -> None:
+    kept = reference.start_trials(profile)
+    assert set(kept.titles) <= set(kept.trials.runs["schedule"])
+    assert kept.provenance["classifier"] in kept.summary
+    ones = kept.trials.runs.query("start == 'ones' and schedule == 'default'")
+    assert len(ones) == ones["image"].nunique() >= 6  # fewer support nothing

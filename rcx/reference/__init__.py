@@ -6,7 +6,11 @@ import json
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
 import pandas as pd
+
+from rcx.profiles import ProfileName
+from rcx.trials import Trials
 
 Figure = Literal["fig3-left", "fig3-middle", "fig3-right", "fig5-left", "fig5-right"]
 
@@ -59,6 +63,13 @@ def published_points(figure: Figure, *names: str) -> dict[str, pd.DataFrame]:
     return {name: points[PUBLISHED_SERIES[name]] for name in names}
 
 
+def published_sparsity(name: str, lambda_k: float) -> float:
+    """Published non-sparsity of a method, linear between the lambdas of the published sweep."""
+    lines = published_curves("fig3-right").set_index("series")
+    line = lines.loc[f"{PUBLISHED_SERIES[name]}-nonsparsity"].sort_values("x")
+    return float(np.interp(lambda_k, line["x"], line["y"]))
+
+
 def published_predictions() -> pd.DataFrame:
     """Load the class indices that the published pictures print.
 
@@ -94,23 +105,41 @@ def solver_trials() -> pd.DataFrame:
 
 
 class StartTrials(NamedTuple):
-    """Runs of the sample's scenes from every start, at length.
+    """Runs from every start, at length.
 
     Attributes
     ----------
-    runs, curves : DataFrame
-        As in `rcx.trials.Trials`.
+    trials : Trials
+        Tables of the runs.
     provenance : dict
         Settings, seed, machine and versions.
     """
 
-    runs: pd.DataFrame
-    curves: pd.DataFrame
+    trials: Trials
     provenance: dict[str, Any]
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """What the schedules are called, with the samples of the published one, which had 64."""
+        samples = self.provenance["schedules"]["published"]["samples"]
+        named = {"published": f"published, {samples} samples a step"}
+        return {name: named.get(name, name) for name in self.trials.curves["schedule"].unique()}
 
-def start_trials() -> StartTrials:
-    """Load what ``python -m rcx.reference.make_start_trials`` measured."""
-    text = files(__name__).joinpath("start_trials.json").read_text(encoding="utf-8")
-    runs, curves = _read("start_trials_runs.csv"), _read("start_trials_curves.csv")
-    return StartTrials(runs, curves, json.loads(text))
+    @property
+    def summary(self) -> str:
+        """How many images, with which settings, and how long, in a sentence."""
+        runs, facts = self.trials.runs, self.provenance
+        counts = runs.groupby("schedule", sort=False)["image"].nunique()
+        images = ", ".join(f"{count} by the schedule {name}" for name, count in counts.items())
+        return (
+            f"Images: {images}; {facts['classifier']}, lambda {facts['lambda_k']:g}, seed "
+            f"{facts['seed']}, torch {facts['versions']['torch']}, {facts['machine']}; "
+            f"{runs['seconds'].sum() / 3600:.1f} hours in all."
+        )
+
+
+def start_trials(profile: ProfileName = "sample") -> StartTrials:
+    """Load what ``python -m rcx.reference.make_start_trials --profile`` measured."""
+    text = files(__name__).joinpath("start_trials", profile, "provenance.json").read_text("utf-8")
+    tables = (_read(f"start_trials/{profile}/{table}.csv") for table in Trials._fields)
+    return StartTrials(Trials(*tables), json.loads(text))

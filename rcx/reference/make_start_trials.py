@@ -1,4 +1,4 @@
-"""Run the sample's starts at length: ``python -m rcx.reference.make_start_trials``.
+"""Run starts at length: ``python -m rcx.reference.make_start_trials [--profile imagenet]``.
 
 This takes hours on a core; runs are added to the tables one by one, and those that are there are
 not run again. Delete the tables to measure anew, such as after a change of the solver.
@@ -19,19 +19,25 @@ import pandas as pd
 
 from rcx.explainers import CartoonX
 from rcx.explanation import versions
-from rcx.profiles import load_profile
+from rcx.profiles import ProfileName, load_profile
 from rcx.solver import SolverSettings
-from rcx.starts import AnyStart, Start
+from rcx.starts import AnyStart, Start, start_name
 from rcx.trials import KEY, Trials, run_trials
 
 HEURISTICS = ("random", "uniform", "foreground", "foreground-uniform")
-PLAN: dict[str, dict[str, int]] = {
-    "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 4),
-    "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 16), "predicted": 24},
-    "short": {"ones": 24, "predicted": 24},
-    "none": {"predicted": 24},
+PLANS: dict[ProfileName, dict[str, dict[str, int]]] = {
+    "sample": {
+        "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 4),
+        "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 16), "predicted": 24},
+        "short": {"ones": 24, "predicted": 24},
+        "none": {"predicted": 24},
+    },
+    "imagenet": {
+        "default": dict.fromkeys(("ones", *HEURISTICS), 8),
+        "published": dict.fromkeys(("ones", *HEURISTICS), 6),
+    },
 }
-"""For each schedule, how many scenes are explained from which starts."""
+"""For each schedule, how many images are explained from which starts."""
 
 SCHEDULES = {
     "default": SolverSettings(),
@@ -47,22 +53,29 @@ SCHEDULES = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is missing and write tables and provenance; see ``--help`` for the options."""
     parser = argparse.ArgumentParser(prog="python -m rcx.reference.make_start_trials")
-    parser.add_argument("--schedule", choices=PLAN, nargs="*", default=list(PLAN))
+    parser.add_argument("--profile", choices=PLANS, default="sample")
+    parser.add_argument("--schedule", choices=SCHEDULES, nargs="*", default=list(SCHEDULES))
     parser.add_argument("--start", nargs="*", help="only these")
     parser.add_argument("--images", type=int, help="only so many")
-    parser.add_argument("--seed", type=int, default=0, help="of scenes and noise")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder")
-    options = parser.parse_args(arguments)
-    paths = [options.out / f"start_trials_{name}.csv" for name in ("runs", "curves")]
-    data = load_profile(
-        "sample", n_images=max(max(plan.values()) for plan in PLAN.values()), seed=options.seed
+    parser.add_argument("--seed", type=int, default=0, help="of images and noise")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(__file__).parent / "start_trials",
+        help="of a folder for each profile",
     )
+    options = parser.parse_args(arguments)
+    plan, folder = PLANS[options.profile], options.out / options.profile
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{table}.csv" for table in Trials._fields]
+    most = max(count for starts in plan.values() for count in starts.values())
+    data = load_profile(options.profile, n_images=most, seed=options.seed)
 
     make = partial(CartoonX, data.classifier, device="cpu")
     for schedule in options.schedule:
         wanted: dict[str, int] = {
             name: min(planned, options.images or planned)
-            for name, planned in PLAN[schedule].items()
+            for name, planned in plan.get(schedule, {}).items()
             if not options.start or name in options.start
         }
         known = pd.read_csv(paths[0])[KEY] if paths[0].exists() else pd.DataFrame(columns=KEY)
@@ -76,19 +89,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = run_trials(make, one, starts, solver, [options.seed], done=done, first=image)
             for trial in found:
                 _add(trial, paths)
+    shipped = make(start="predicted").start if "predicted" in plan["default"] else None
     provenance = {
+        "profile": options.profile,
         "classifier": data.classifier.name,
         "weights_hash": data.classifier.weights_hash,
         "method": CartoonX.method,
         "lambda_k": CartoonX.default_lambda_k,
         "schedules": {name: solver.model_dump() for name, solver in SCHEDULES.items()},
         "seed": options.seed,
-        "network": CartoonX(data.classifier, start="predicted").start.fingerprint,  # type: ignore[union-attr]
+        "network": shipped and start_name(shipped),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores; processor seconds",
         "versions": versions(),
     }
     text = json.dumps(provenance, indent=2, sort_keys=True)
-    (options.out / "start_trials.json").write_text(text + "\n")
+    (folder / "provenance.json").write_text(text + "\n")
 
 
 def _add(trial: Trials, paths: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import pandas as pd
 
@@ -19,8 +19,26 @@ from rcx.curves import Curve, Protocol
 
 Table = Literal["curves", "explanations"]
 
+
+class _Condition(TypedDict):
+    normalize: bool
+    protocol: Protocol
+
+
 RUN = ["classifier", "normalize", "size", "seed"]
 """Columns that tell a study's runs apart."""
+
+INPUTS = {"raw": False, "normalised": True}
+"""What the networks are given, and whether that is normalised."""
+
+_PROTOCOLS: dict[str, Protocol] = {"as published": "as_published", "fair": "fair"}
+
+CONDITIONS: dict[str, _Condition] = {
+    f"{how}, {by}": {"normalize": normalize, "protocol": protocol}
+    for how, normalize in INPUTS.items()
+    for by, protocol in _PROTOCOLS.items()
+}
+"""Arguments for `photo_curves` and `photo_networks`, by what the conditions are called."""
 
 _FOLDER = "photographs"
 _LEFT_OUT = ["result", "place", "run", "image_sha256"]  # of the store, and not of the images
@@ -65,6 +83,8 @@ def photo_curves(
     normalize: bool,
     protocol: Protocol,
     series: Sequence[str] | None = None,
+    images: Sequence[str] | None = None,
+    draws: int | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, Curve], dict[str, Curve]]:
     """Load the rate-distortion curves of the published study's photographs.
@@ -81,6 +101,10 @@ def photo_curves(
         See `rcx.curves.rate_distortion_curve`.
     series : sequence of str, optional
         Of which series, in this order; all by default.
+    images : sequence of str, optional
+        Names of photographs; all that were measured by default.
+    draws : int, optional
+        Noise draws of a point; by default the fewest that were measured.
     seed : int
         Of explanations and curves.
 
@@ -93,7 +117,8 @@ def photo_curves(
     where = {"size": size, "normalize": normalize, "seed": seed, "protocol": protocol}
     rows = photo_rows("curves", classifier=classifier, **where)
     rows["series"] = rows["series"].astype(str)
-    return _in_common(rows, series)
+    rows = rows[rows["draws"] == (rows["draws"].min() if draws is None else draws)]
+    return _in_common(rows if images is None else rows[rows["image"].isin(images)], series)
 
 
 def photo_networks(
