@@ -217,7 +217,7 @@ picture_grid(
 # explanation keeps nearly everything; too large, and it is black. It showed this for one $\lambda$
 # after the other, from 2 to 200. Here is the same for the first image, from a tenth of this
 # chapter's $\lambda$ to a hundred times as much. Each $\lambda$ is solved from the mask of the one
-# before, which takes a fifth of the steps; so at this chapter's own $\lambda$ the numbers are
+# before, which takes a part of the steps; so at this chapter's own $\lambda$ the numbers are
 # somewhat different from those above.
 
 # %%

@@ -166,8 +166,9 @@ class Explainer(ABC):
     ) -> list[Explanation]:
         """Explain a batch of images for several lambdas, each from its neighbour's solution.
 
-        The smallest lambda is solved from the start mask; the others follow in rising order, each
-        for the last part of the schedule only, as a mask moves little from one to the next.
+        The middle lambda is solved from the start mask; the others follow from it upwards and
+        downwards, each for a last part of the schedule only, as a mask moves little from one to the
+        next.
 
         Parameters
         ----------

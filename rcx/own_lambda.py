@@ -32,7 +32,7 @@ class Attempt(Protocol):
 def rescued(
     attempt: Callable[[SolverSettings, Tensor], Explanation], count: int, solver: SolverSettings
 ) -> Explanation:
-    """Solve once more, gently, for the images that lose their label.
+    """Solve again, more and more gently, for the images that lose their label.
 
     For an unsure classifier two kinds of masks are best among their neighbours: one that keeps the
     class, and the empty one, often with the lower loss. A gentle descent from the whole image, such
@@ -50,16 +50,44 @@ def rescued(
     Returns
     -------
     Explanation
-        Of the second attempt for the images whose label it alone keeps, else of the first.
+        Of the first attempt that keeps an image's label, else of the first of all.
     """
-    first = attempt(solver, torch.arange(count))
-    worth = first.probability.square() > _HOPELESS_RATE * first.lambda_k
-    lost = ~first.label_kept & (first.predicted == first.target) & worth
-    if not solver.rescue or not lost.any():
+    found = attempt(solver, torch.arange(count))
+    for settings in solver.gentler if solver.rescue else ():
+        rows = _places(_needlessly_lost(found))
+        if not len(rows):
+            break
+        again = attempt(settings, rows)
+        found = _replaced(found, rows, again, again.label_kept)
+    return found
+
+
+def regained(attempt: Callable[[Tensor, Tensor], Explanation], first: Explanation) -> Explanation:
+    """Solve from the start for the images that lost their label at a larger lambda already.
+
+    Parameters
+    ----------
+    attempt : callable
+        Explains images, by their numbers ``(n,)``, for lambdas ``(n,)``.
+    first : Explanation
+        From the masks of the larger lambda.
+
+    Returns
+    -------
+    Explanation
+        Of the attempt for the images whose label it alone keeps, else the first.
+    """
+    rows = _places(_needlessly_lost(first))
+    if not len(rows):
         return first
-    rows = _places(lost)
-    again = attempt(solver.gentle, rows)
+    again = attempt(rows, first.lambda_k[rows])
     return _replaced(first, rows, again, again.label_kept)
+
+
+def _needlessly_lost(found: Explanation) -> Tensor:
+    """Which images ``(N,)`` lost their label though a mask that keeps it may be worth its rate."""
+    worth = found.probability.square() > _HOPELESS_RATE * found.lambda_k
+    return ~found.label_kept & (found.predicted == found.target) & worth
 
 
 def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Explanation:

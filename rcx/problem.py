@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor
 
 from rcx.explanation import Explanation
+from rcx.moments import Momentum
 from rcx.objective import Objective
-from rcx.own_lambda import affordable, kept_label, reach_distortion, rescued
+from rcx.own_lambda import affordable, kept_label, reach_distortion, regained, rescued
 from rcx.solver import Progress, Solution, SolverSettings, solve
 from rcx.starts import AnyStart, initial_mask
 
@@ -42,6 +44,8 @@ class Problem:
         Fresh noise samples that judge a mask.
     settings : dict
         Of the explanations.
+    momentum : Momentum, optional
+        With which the latest solve of each image ended.
     """
 
     objective: Objective
@@ -52,6 +56,7 @@ class Problem:
     draw: Callable[[Tensor, Tensor], Tensor]
     evaluation_samples: int
     settings: dict[str, Any]
+    momentum: Momentum | None = None
 
     def first_mask(self, lambda_k: Tensor) -> Tensor:
         """Masks ``(N, K)`` to begin with, for lambdas ``(N,)``; what they draw comes first."""
@@ -61,21 +66,46 @@ class Problem:
 
     def select(self, rows: Tensor) -> Problem:
         """The same for the images ``rows`` ``(n,)`` alone."""
-        return replace(self, objective=self.objective.select(rows), images=self.images[rows])
+        objective, momentum = self.objective.select(rows), self.momentum
+        momentum = momentum and momentum.select(rows)
+        return replace(self, objective=objective, images=self.images[rows], momentum=momentum)
 
     def explain(
-        self, start: Tensor, lambda_k: Tensor, solver: SolverSettings, progress: Progress | None
+        self,
+        start: Tensor,
+        lambda_k: Tensor,
+        solver: SolverSettings,
+        progress: Progress | None,
+        *,
+        go_on: bool = False,
     ) -> Explanation:
-        """Solve for lambdas ``(N,)``, and once more, by the same noise, where a label is lost."""
+        """Solve for lambdas ``(N,)``, and once more, by the same noise, where a label is lost.
+
+        With ``go_on``, from the end of the latest solve.
+        """
+        before = self.momentum if go_on else None
 
         def attempt(settings: SolverSettings, rows: Tensor) -> Explanation:
             some = self.select(rows)
             self.generator.set_state(self.noise)
-            generator, mask, weight = self.generator, start[rows], lambda_k[rows]
-            found = solve(some.objective, mask, weight, settings, generator, progress=progress)
+            found = solve(
+                some.objective,
+                start[rows],
+                lambda_k[rows],
+                settings,
+                self.generator,
+                momentum=before and before.select(rows),
+                progress=progress,
+            )
+            self._remember(rows, found.momentum)
             return some._explanation(found)
 
         return rescued(attempt, len(start), solver)
+
+    def _remember(self, rows: Tensor, momentum: Momentum | None) -> None:
+        if momentum is not None:
+            known = self.momentum
+            self.momentum = known.replaced(rows, momentum) if known else momentum
 
     def own_lambda(
         self,
@@ -95,9 +125,15 @@ class Problem:
             solver = solver.model_copy(update={"rescue": False})
 
         def attempt(rows: Tensor, lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:
-            mask, settings = (start[rows], solver) if nearby is None else (nearby, solver.warm)
+            go_on = nearby is not None
+            mask, settings = (
+                (nearby, solver.warm()) if nearby is not None else (start[rows], solver)
+            )
             some = self.select(rows)
-            return some.explain(mask.to(start), lambda_k.to(start), settings, progress)
+            lambda_k = lambda_k.to(start)
+            explained = some.explain(mask.to(start), lambda_k, settings, progress, go_on=go_on)
+            self._remember(rows, some.momentum)
+            return explained
 
         found = attempt(torch.arange(len(start)), given)
         if target_distortion is not None:
@@ -107,17 +143,44 @@ class Problem:
     def path(
         self, progress: Progress | None, *, lambda_ks: Sequence[float], solver: SolverSettings
     ) -> list[Explanation]:
-        """Solve for rising lambdas, each but the first from the solution before."""
-        mask = self.first_mask(torch.full((len(self.objective),), lambda_ks[0]))
-        most = solver.steps + solver.warm.steps * (len(lambda_ks) - 1)
-        found: list[Explanation] = []
-        settings, before = solver, 0
-        for value in lambda_ks:
+        """Solve for the middle one of rising lambdas, and from there on for its neighbours.
+
+        From the smallest one on, too much would be kept: the smaller lambda, the less it tells
+        from noise. From the largest one on, nothing might be left.
+        """
+        middle = len(lambda_ks) // 2
+        start = self.first_mask(torch.full((len(self.objective),), lambda_ks[middle]))
+        sides = (range(middle + 1, len(lambda_ks)), range(middle - 1, -1, -1))
+        warm = {
+            place: solver.warm(lambda_ks[place] / lambda_ks[place + (1 if place < middle else -1)])
+            for place in itertools.chain(*sides)
+        }
+        most = solver.steps + sum(settings.steps for settings in warm.values())
+        taken = 0
+
+        def solved(value: float, mask: Tensor, settings: SolverSettings) -> Explanation:
+            nonlocal taken
+            self.settings = {**self.settings, "lambda_k": value}
             lambda_k = torch.full((len(mask),), value).to(mask)
-            one = replace(self, settings={**self.settings, "lambda_k": value})
-            found.append(one.explain(mask, lambda_k, settings, _later(progress, before, most)))
-            mask, before, settings = found[-1].mask.to(mask), before + settings.steps, solver.warm
-        return found
+            report, taken = _later(progress, taken, most), taken + settings.steps
+            return self.explain(mask, lambda_k, settings, report, go_on=settings is not solver)
+
+        def afresh(rows: Tensor, lambda_k: Tensor) -> Explanation:
+            some = self.select(rows)
+            found = some.explain(start[rows], lambda_k.to(start), solver, progress)
+            self._remember(rows, some.momentum)
+            return found
+
+        found = {middle: solved(lambda_ks[middle], start, solver)}
+        momentum = self.momentum
+        for side in sides:
+            latest, self.momentum = found[middle], momentum
+            for place in side:
+                latest = solved(lambda_ks[place], latest.mask.to(start), warm[place])
+                if place < middle:
+                    latest = regained(afresh, latest)
+                found[place] = latest
+        return [found[place] for place in range(len(lambda_ks))]
 
     @torch.no_grad()
     def _explanation(self, solution: Solution) -> Explanation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,6 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from rcx.moments import Moments, Momentum
 from rcx.objective import Objective
 
 Preset = Literal["fast", "short", "published"]
@@ -42,28 +44,36 @@ class SolverSettings(BaseModel):
         Share of the steps that are careful.
     decay_share : float
         Share of the steps, the last ones, over which the step size falls linearly to a tenth.
+    overshoot : float
+        Lambda is this many times larger during the early share of the steps, and falls from there
+        to its own until a share of ``settle_share`` is left. While most of the image is kept the
+        noise hardly shows, and what does not matter goes at once; what was taken too much returns.
+    settle_share : float
+        Share of the steps, the last ones, for lambda itself.
     momentum, memory : float
         Adam's beta 1 and beta 2.
     reach : float
         Entries below it move as if they were that large.
     tolerance : float
-        An image has converged when its residual (see `projected_residual`) is below it.
+        An image has converged when its residual (see `rcx.moments.projected_residual`) is below it.
     stop_early : bool
         Stop an image when it has converged; otherwise all steps are taken.
     rescue : bool
-        Solve an image that loses its label once more, with `gentle` steps, and take that mask if it
-        keeps the label; see `rcx.own_lambda.rescued`.
+        Solve an image that loses its label once more, with `gentler` settings, and take that mask
+        if it keeps the label; see `rcx.own_lambda.rescued`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(300, ge=0)
+    steps: int = Field(200, ge=0)
     samples: int = Field(4, ge=1)
     antithetic: bool = True
-    learning_rate: float = Field(0.03, gt=0)
+    learning_rate: float = Field(0.05, gt=0)
     late_learning_rate: float = Field(0.2, gt=0)
     early_share: float = Field(0.4, ge=0, le=1)
     decay_share: float = Field(0.6, ge=0, le=1)
+    overshoot: float = Field(4.0, ge=1)
+    settle_share: float = Field(0.2, ge=0, le=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     memory: float = Field(0.99, ge=0, lt=1)
     reach: float = Field(0.05, gt=0, le=1)
@@ -75,8 +85,8 @@ class SolverSettings(BaseModel):
     def preset(cls, name: Preset) -> SolverSettings:
         """Settings by name.
 
-        ``"fast"`` is the default, ``"short"`` takes two fifths of its steps, for a start that is
-        nearly right already, and ``"published"`` is as in the report.
+        ``"fast"`` is the default, ``"short"`` takes less than half of its steps, for a start that
+        is nearly right already, and ``"published"`` is as in the report.
         """
         if name not in get_args(Preset):
             raise ValueError(
@@ -86,8 +96,8 @@ class SolverSettings(BaseModel):
             return cls()
         if name == "short":
             # a shorter memory forgets the hasty first steps; the residual says little so early
-            steps = 2 * cls().steps // 5
-            return cls(steps=steps, early_share=0, decay_share=1, memory=0.95, stop_early=False)
+            shorter = {"steps": 9 * cls().steps // 20, "early_share": 0.0, "decay_share": 1.0}
+            return cls(**shorter, overshoot=8, memory=0.95, stop_early=False)
         return cls(
             steps=2000,
             samples=64,
@@ -96,6 +106,7 @@ class SolverSettings(BaseModel):
             late_learning_rate=1e-3,
             early_share=0,
             decay_share=0,
+            overshoot=1,
             momentum=0.9,
             memory=0.999,
             reach=1.0,
@@ -103,20 +114,34 @@ class SolverSettings(BaseModel):
             rescue=False,
         )
 
-    @property
-    def warm(self) -> SolverSettings:
-        """Settings for a start that solves a neighbouring problem: a fifth of the steps.
+    def warm(self, factor: float = 2.0) -> SolverSettings:
+        """Settings to go on from the solution for a lambda ``factor`` times smaller or larger.
 
-        All of them are taken: the residual says little within so few.
+        A ninth of the steps for each doubling, at least for one and at most for four. All of them
+        are taken: the residual says little within so few.
         """
+        doublings = min(4.0, max(1.0, abs(math.log2(factor))))
+        steps = max(1, int(self.steps * doublings) // 9)
         decay = 1.0 if self.decay_share else 0.0
-        shorter = {"steps": max(1, self.steps // 5), "early_share": 0.0, "decay_share": decay}
-        return self.model_copy(update={**shorter, "stop_early": False})
+        shorter = {"steps": steps, "early_share": 0.0, "decay_share": decay}
+        return self.model_copy(update={**shorter, "overshoot": 1.0, "stop_early": False})
 
     @property
-    def gentle(self) -> SolverSettings:
-        """Settings that go no further than a quarter as far a step, after the careful ones."""
-        return self.model_copy(update={"late_learning_rate": self.late_learning_rate / 4})
+    def gentler(self) -> tuple[SolverSettings, ...]:
+        """Settings to try in turn where these lose a label.
+
+        First without the overshoot, and with the steps that it saves; then with smaller steps after
+        the careful ones, too.
+        """
+        plain = {
+            "steps": 3 * self.steps // 2,
+            "learning_rate": min(self.learning_rate, 0.03),
+            "overshoot": 1.0,
+        }
+        calm = self.model_copy(update=plain) if self.overshoot > 1 else self
+        smaller = {"late_learning_rate": self.late_learning_rate / 4}
+        gentle = calm.model_copy(update=smaller)
+        return (gentle,) if calm is self else (calm, gentle)
 
     def samples_at(self, step: int) -> int:
         """Noise samples per image of a step, counted from 0."""
@@ -130,6 +155,18 @@ class SolverSettings(BaseModel):
         if 1 - done <= self.decay_share:
             rate *= 0.1 + 0.9 * (1 - done) / self.decay_share
         return rate
+
+    def surcharge(self, step: int) -> float:
+        """Share by which lambda is too large in a step, counted from 0."""
+        done = step / self.steps
+        falling = 1 - self.settle_share - self.early_share
+        if done < self.early_share:
+            left = 1.0
+        elif falling > 0:
+            left = max(0.0, (1 - self.settle_share - done) / falling)
+        else:
+            left = 0.0
+        return (self.overshoot - 1) * left
 
 
 @dataclass(frozen=True)
@@ -151,6 +188,8 @@ class Solution:
     history : dict of str to Tensor
         ``"distortion"``, ``"nonsparsity"``, ``"loss"``, ``"residual"``, each ``(N, T)`` by step,
         NaN after an image has stopped.
+    momentum : Momentum
+        With which the steps ended.
     """
 
     mask: Tensor
@@ -159,73 +198,7 @@ class Solution:
     converged: Tensor
     residual: Tensor
     history: dict[str, Tensor]
-
-
-class _Moments:
-    """Adam's running moments of the gradient, and the residual that they give for nothing."""
-
-    def __init__(self, mask: Tensor, settings: SolverSettings) -> None:
-        self.settings = settings
-        self.first, self.second = torch.zeros_like(mask), torch.zeros_like(mask)
-        self.violation = torch.zeros(len(mask), dtype=mask.dtype, device=mask.device)
-        self.residual = torch.ones_like(self.violation)
-        self.count = 0
-
-    @property
-    def settled(self) -> Tensor:
-        """Which images ``(N,)`` have converged."""
-        below = self.residual < self.settings.tolerance
-        return below if self.count * _RESIDUAL_RATE > 1 else torch.zeros_like(below)
-
-    def update(self, mask: Tensor, gradient: Tensor, rows: Tensor, epsilon: Tensor) -> Tensor:
-        """Take in the gradient ``(n, K)`` of the images ``rows`` and return Adam's direction.
-
-        ``epsilon`` ``(n, 1)`` keeps the direction finite, in units of the gradient.
-        """
-        settings = self.settings
-        expected, spread = self.first[rows], self.second[rows]
-        if self.count:
-            violation = projected_residual(mask, expected, gradient)
-            self.violation[rows] = torch.lerp(self.violation[rows], violation, _RESIDUAL_RATE)
-            self.residual[rows] = self.violation[rows] / (1 - (1 - _RESIDUAL_RATE) ** self.count)
-        self.count += 1
-        expected = torch.lerp(gradient, expected, settings.momentum)
-        spread = torch.lerp(gradient.square(), spread, settings.memory)
-        self.first[rows], self.second[rows] = expected, spread
-        mean = expected / (1 - settings.momentum**self.count)
-        deviation = (spread / (1 - settings.memory**self.count)).sqrt()
-        return mean / (deviation + epsilon)
-
-
-# the residual is averaged over about the last 1 / 0.05 steps, and needs as many to mean anything
-_RESIDUAL_RATE = 0.05
-
-
-def projected_residual(mask: Tensor, expected: Tensor, gradient: Tensor) -> Tensor:
-    """How far masks are from first-order optimality, relative to lambda.
-
-    At a minimum over the box [0, 1], the derivative of the loss vanishes in every entry between
-    the bounds and is not positive at 1. The residual is the mean of the derivative that violates
-    this, over the rate that is kept and in units of lambda: 1 means that all of the kept rate could
-    be given up for nothing (as at a mask of ones), 0 that distortion and rate balance. The sign of
-    each derivative is taken from earlier noise (``expected``) and its size, at most 1, from fresh
-    noise (``gradient``), so that noise alone averages to 0.
-
-    Parameters
-    ----------
-    mask : Tensor
-        ``(N, K)`` in [0, 1].
-    expected, gradient : Tensor
-        ``(N, K)``, derivatives of the loss times K / lambda, from independent noise.
-
-    Returns
-    -------
-    Tensor
-        ``(N,)``; 0 for an empty mask.
-    """
-    blocked = (mask >= 1) & (expected < 0)
-    violation = torch.where(blocked, 0.0, expected.sign() * gradient.clamp(-1, 1))
-    return (mask * violation).sum(1) / mask.sum(1).clamp_min(torch.finfo(mask.dtype).tiny)
+    momentum: Momentum
 
 
 def solve(
@@ -235,6 +208,7 @@ def solve(
     settings: SolverSettings,
     generator: torch.Generator,
     *,
+    momentum: Momentum | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
 ) -> Solution:
@@ -252,6 +226,8 @@ def solve(
         Steps, samples, step sizes.
     generator : torch.Generator
         Source of the noise; common to the images.
+    momentum : Momentum, optional
+        Of an earlier solve of the same images that ended near ``start``, to go on with.
     progress : callable, optional
         Called after each step with the steps done and the most there may be.
     watch : callable, optional
@@ -267,7 +243,11 @@ def solve(
     CartoonX, ECCV 2022, Algorithm 1, with the projection of the authors' code.
     """
     mask = start.detach().clone()
-    moments = _Moments(mask, settings)
+    moments = Moments(
+        mask,
+        memories=(settings.momentum, settings.memory),
+        before=momentum and momentum.at(lambda_k),
+    )
     rows = torch.arange(len(mask), device=mask.device)
     steps = torch.zeros(len(mask), dtype=torch.int64)
     history: list[Tensor] = []
@@ -277,7 +257,8 @@ def solve(
         distortion, slope = objective.gradient(current, fields, rows)
         unit = weight[:, None] / mask.shape[1]
         gradient = slope / unit + 1
-        direction = moments.update(current, gradient, rows, 1e-8 / unit)
+        surcharge = settings.surcharge(step)
+        direction = moments.update(current, gradient, rows, 1e-8 / unit, surcharge)
         stride = settings.step_size(step) * current.clamp_min(settings.reach)
         mask[rows] = (current - stride * direction).clamp_(0, 1)
         steps[rows.cpu()] += 1
@@ -292,7 +273,7 @@ def solve(
         if watch is not None:
             watch(step + 1, mask.clone())
         if settings.stop_early:
-            rows = rows[~moments.settled[rows]]
+            rows = rows[~moments.settled(settings.tolerance)[rows]]
             if not len(rows):
                 break
     curves = torch.stack(history, -1).cpu() if history else torch.empty(4, len(mask), 0)
@@ -301,7 +282,8 @@ def solve(
         mask,
         lambda_k,
         steps,
-        moments.settled.cpu(),
+        moments.settled(settings.tolerance).cpu(),
         moments.residual,
         dict(zip(names, curves, strict=True)),
+        moments.momentum(lambda_k, steps.to(mask.device)),
     )

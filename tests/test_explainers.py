@@ -47,7 +47,8 @@ def assert_same_bits(one: Explanation, other: Explanation) -> None:
     for (name, mine), (_, theirs) in zip(one.tensors(), other.tensors(), strict=True):
         assert torch.equal(mine, theirs), name
     for name, curve in one.history.items():
-        assert torch.equal(curve, other.history[name]), name
+        # NaN after an image has stopped
+        torch.testing.assert_close(curve, other.history[name], rtol=0, atol=0, equal_nan=True)
 
 
 def assert_same_rows(batch: Explanation, row: int, alone: Explanation, atol: float) -> None:
@@ -97,7 +98,7 @@ def test_the_predicted_classes_are_explained_unless_told_otherwise(method: Metho
 
 
 def test_images_that_stop_at_different_steps_equal_images_alone() -> None:
-    solver = rcx.SolverSettings(steps=60, samples=4, tolerance=0.6)
+    solver = rcx.SolverSettings(steps=60, samples=4, tolerance=0.6, overshoot=1)
     explainer = cartoonx(tiny_cnn(), 1.0, solver=solver)
     images = smooth_images(4, seed=1)
     batch = explainer.explain(images)
@@ -352,11 +353,11 @@ def test_a_path_gives_one_explanation_for_each_lambda_in_the_order_given(method:
 
 
 @both_methods
-def test_a_path_begins_like_a_single_explanation_of_its_smallest_lambda(method: Method) -> None:
+def test_a_path_begins_like_a_single_explanation_of_its_middle_lambda(method: Method) -> None:
     images = smooth_images(2)
-    alone = method(tiny_cnn(), 0.5).explain(images)
-    path = method(tiny_cnn(), 7.0).explain_path(images, [2.0, 0.5])
-    assert_same_bits(path[1], alone)
+    alone = method(tiny_cnn(), 2.0).explain(images)
+    path = method(tiny_cnn(), 7.0).explain_path(images, [4.0, 0.5, 2.0])
+    assert_same_bits(path[2], alone)
 
 
 @both_methods

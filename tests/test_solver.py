@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 import torch
 from helpers import make_objective, pixel_objective, seeded, smooth_images, tiny_cnn
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
+from rcx.moments import projected_residual
 from rcx.objective import Objective
-from rcx.solver import Solution, SolverSettings, projected_residual, solve
+from rcx.solver import Solution, SolverSettings, solve
 
 # constant steps of plain projected Adam, as published but larger
 PLAIN: dict[str, Any] = {
@@ -19,11 +22,12 @@ PLAIN: dict[str, Any] = {
     "late_learning_rate": 0.05,
     "early_share": 0,
     "decay_share": 0,
+    "overshoot": 1.0,
     "memory": 0.999,
     "reach": 1.0,
     "stop_early": False,
 }
-CAREFUL = SolverSettings(steps=300, samples=64, reach=0.05, stop_early=False)
+CAREFUL = SolverSettings(steps=300, samples=64, reach=0.05, overshoot=1, stop_early=False)
 
 
 def ones(objective: Objective) -> Tensor:
@@ -165,6 +169,48 @@ def test_a_larger_lambda_keeps_less(seed: int) -> None:
     assert rates[-1] < rates[0]
 
 
+# --- the overshoot
+
+
+def test_an_overshoot_that_never_ends_is_a_larger_lambda() -> None:
+    problem, lambda_k = bowl(deviation=0.5), torch.tensor([0.3, 1.0, 3.0]).double()
+    start = torch.ones(3, 60, dtype=torch.float64)
+    plain = SolverSettings(**(PLAIN | {"memory": 0.9}), steps=80, samples=4)
+    same = plain.model_copy(update={"early_share": 1.0})
+    more = same.model_copy(update={"overshoot": 4.0, "settle_share": 0.0})
+    expected = solve(problem, start, 4 * lambda_k, same, seeded(0)).mask
+    found = solve(problem, start, lambda_k, more, seeded(0)).mask
+    torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
+
+
+@given(
+    steps=st.integers(1, 300),
+    overshoot=st.floats(1, 10),
+    early=st.floats(0, 1),
+    settle=st.floats(0, 1),
+)
+def test_an_overshoot_falls_and_leaves_the_last_steps_to_lambda_itself(
+    steps: int, overshoot: float, early: float, settle: float
+) -> None:
+    settings = SolverSettings(
+        steps=steps, overshoot=overshoot, early_share=early, settle_share=settle
+    )
+    surcharges = [settings.surcharge(step) for step in range(steps)]
+    assert all(0 <= surcharge <= overshoot - 1 for surcharge in surcharges)
+    assert surcharges == sorted(surcharges, reverse=True)
+    for step, surcharge in enumerate(surcharges):
+        if step / steps < early:
+            assert surcharge == overshoot - 1
+        elif step / steps >= 1 - settle:
+            assert surcharge == 0
+
+
+def test_no_image_stops_before_lambda_has_long_been_its_own() -> None:
+    settings = {"steps": 200, "samples": 2, "tolerance": 1e9}
+    solution = solve_bowl(bowl(), torch.ones(3).double(), **settings)
+    assert (solution.steps == 181).all()  # by then the residual is that of the last twenty steps
+
+
 # --- the residual
 
 
@@ -271,7 +317,7 @@ def test_takes_all_steps_where_it_may_not_stop_and_still_tells_what_converged() 
 
 def test_an_image_that_stopped_stays_as_it_is() -> None:
     problem, lambda_k = bowl(), torch.tensor([0.1, 1.0, 3.0]).double()
-    settings: dict[str, Any] = {"steps": 400, "samples": 2, "tolerance": 0.3}
+    settings: dict[str, Any] = {"steps": 400, "samples": 2, "tolerance": 0.3, "overshoot": 1.0}
     batch = solve_bowl(problem, lambda_k, **settings)
     assert len(set(batch.steps.tolist())) > 1
     for image in range(3):

@@ -271,7 +271,7 @@ def test_keys_do_not_change():
     assert [one.key.name[:8] for one in wanted] == KEYS.split()
 
 
-KEYS = "15c0a4b7 221060bf bbc83565 2f9ef817 78bb421d fa23c767 587cee1c ddd62cc7"
+KEYS = "15c0a4b7 9a26ad8e bbc83565 6e2949d8 78bb421d fa23c767 587cee1c ddd62cc7"
 
 
 # --- settings

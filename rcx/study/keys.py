@@ -39,7 +39,7 @@ _SOLVER = frozenset(
         "stop_early",
     ]
 )  # the fields there were at first
-_EARLIER: dict[str, Any] = {"rescue": False}
+_EARLIER: dict[str, Any] = {"rescue": False, "overshoot": 1.0, "settle_share": 0.2}
 """What later fields of the solver would have said of earlier results: then they are not named."""
 
 Document = dict[str, Any]
@@ -131,7 +131,7 @@ def explanation_key(image: Document, classifier: Document, explainer: Document) 
 def path_keys(
     image: Document, classifier: Document, explainer: Document, lambda_ks: Sequence[float]
 ) -> list[Key]:
-    """Keys of what `rcx.CartoonX.explain_path` finds: each mask depends on the lambdas below it."""
+    """Keys of what `rcx.CartoonX.explain_path` finds: a mask may depend on all lambdas."""
     rising = sorted(lambda_ks)
     alike = {**explainer, "target_distortion": None, "keep_label": False}
     return [
@@ -142,7 +142,7 @@ def path_keys(
             explainer={
                 **alike,
                 "lambda_k": value,
-                "path_on_same_noise": rising[: rising.index(value) + 1],
+                "path_from_middle": rising,
             },
         )
         for value in lambda_ks

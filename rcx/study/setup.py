@@ -218,7 +218,7 @@ class Setup:
         """About how many images pass through the network for a result, at most."""
         if one.key.kind == "explanation":
             solver = self.explainers[one.series].solver
-            steps = solver.steps if one.lambda_k is None else solver.warm.steps
+            steps = solver.steps if one.lambda_k is None else solver.warm().steps
             return 3.0 * steps * solver.samples  # a pass and its gradient, which is two more
         if one.key.kind == "curve" and one.curve is not None:
             return float(len(GRIDS[one.curve.grid]) * one.key.document["draws"])
