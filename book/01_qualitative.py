@@ -177,8 +177,8 @@ explanation_figure(
 # ## What $\lambda$ does
 #
 # $\lambda$ is the price of a kept coefficient. How sparse should an explanation be? The method does
-# not say, so it is worth looking at a whole range. `explain_path` solves for the smallest $\lambda$
-# first and then goes on from each solution to the next, which takes a fraction of the steps. Move
+# not say, so it is worth looking at a whole range. `explain_path` solves for the middle $\lambda$
+# first and then goes on from each solution to its neighbours, which takes a fraction of the steps. Move
 # the slider: here are the first image, and the last of the mistakes, for an eighth of this chapter's
 # $\lambda$ up to sixteen times as much. *What to look for*: details go first and what they belong to
 # stays; in the end the label is lost, at a $\lambda$ that is each image's own.

@@ -152,7 +152,7 @@ shown(outcomes)
 # measures, for each mask that was found, how far the class probabilities are from those of the image,
 # with the distance $d$ above and a single draw of noise; this is not the squared change of one
 # probability that the mask was optimised for. Here the same is measured with one draw (dotted) and with
-# many (solid), along a path of solutions from the smallest $\lambda$ to the largest.
+# many (solid), along a path of solutions from the middle $\lambda$ to its neighbours.
 
 # %% mystnb={"figure": {"caption": "Distortion and non-sparsity over lambda.", "name": "fig-sweep"}}
 import pandas as pd
@@ -206,7 +206,8 @@ shown(localisation)
 # All the above was computed while this page was made. The same on the study's own photographs takes
 # hours on a small machine, so it was run once, with `rcx study --profile imagenet`, and its numbers came
 # with this package: MobileNetV3-Small at 256 pixels, $\lambda = 20$ for CartoonX and 4 for Pixel RDE as in
-# the report, and the default solver.
+# the report. They were computed when the default solver took 300 steps without an overshoot of
+# $\lambda$ (see [](04_runtime_initialization)), which is how `--profile imagenet` computes them still.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-photographs"}}
 from rcx.reference.study import CONDITIONS, INPUTS, photo_curves, photo_provenance, photo_rows

@@ -216,9 +216,8 @@ picture_grid(
 # The published study found $\lambda$ hard to choose for the transformer: too small, and the
 # explanation keeps nearly everything; too large, and it is black. It showed this for one $\lambda$
 # after the other, from 2 to 200. Here is the same for the first image, from a tenth of this
-# chapter's $\lambda$ to a hundred times as much. Each $\lambda$ is solved from the mask of the one
-# before, which takes a part of the steps; so at this chapter's own $\lambda$ the numbers are
-# somewhat different from those above.
+# chapter's $\lambda$ to a hundred times as much. The middle one, which is this chapter's own, is solved
+# first, and the others each from the mask of a neighbour, which takes a part of the steps.
 
 # %%
 lambdas = [lambda_k / 10, lambda_k / 2, lambda_k, lambda_k * 10, lambda_k * 100]
@@ -252,7 +251,7 @@ picture_grid(
 # %% mystnb={"figure": {"caption": "How often explanations show nothing, or everything.", "caption_before": true, "name": "tab-degenerate"}}
 from rcx.degenerate import degenerate_table, lambda_sensitivity
 
-found = {"start": explained["ViT"].mask, "solver": rcx.SolverSettings(steps=80)}
+found = {"start": explained["ViT"].mask, "solver": rcx.SolverSettings(steps=80, overshoot=1)}
 own_lambda = rcx.CartoonX(
     models["ViT"], lambda_k=lambda_k, target_distortion=target_distortion, seed=seed, **found
 )
