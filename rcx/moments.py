@@ -38,8 +38,9 @@ class Momentum(NamedTuple):
 
     def replaced(self, rows: Tensor, others: Momentum) -> Momentum:
         """With the images ``rows`` ``(n,)`` taken from others, of n images."""
+        places = rows.to(self.mean.device)
         return Momentum(
-            *(part.index_copy(0, rows, other) for part, other in zip(self, others, strict=True))
+            *(part.index_copy(0, places, other) for part, other in zip(self, others, strict=True))
         )
 
 

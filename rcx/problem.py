@@ -66,12 +66,11 @@ class Problem:
 
     def select(self, rows: Tensor) -> Problem:
         """The same for the images ``rows`` ``(n,)`` alone."""
-        objective, momentum = self.objective.select(rows), self.momentum
-        momentum = momentum and momentum.select(rows)
-        return replace(self, objective=objective, images=self.images[rows], momentum=momentum)
+        return replace(self, objective=self.objective.select(rows), images=self.images[rows])
 
     def explain(
         self,
+        rows: Tensor,
         start: Tensor,
         lambda_k: Tensor,
         solver: SolverSettings,
@@ -79,33 +78,31 @@ class Problem:
         *,
         go_on: bool = False,
     ) -> Explanation:
-        """Solve for lambdas ``(N,)``, and once more, by the same noise, where a label is lost.
+        """Solve the images ``rows`` ``(n,)``, and again, by the same noise, where a label is lost.
 
-        With ``go_on``, from the end of the latest solve.
+        From masks ``start`` ``(n, K)``, for lambdas ``(n,)``; with ``go_on``, with the momentum of
+        the latest solve.
         """
-        before = self.momentum if go_on else None
+        before = self.momentum.select(rows) if go_on and self.momentum else None
 
-        def attempt(settings: SolverSettings, rows: Tensor) -> Explanation:
-            some = self.select(rows)
+        def attempt(settings: SolverSettings, places: Tensor) -> Explanation:
+            chosen = rows[places]
+            some = self.select(chosen)
             self.generator.set_state(self.noise)
             found = solve(
                 some.objective,
-                start[rows],
-                lambda_k[rows],
+                start[places],
+                lambda_k[places],
                 settings,
                 self.generator,
-                momentum=before and before.select(rows),
+                momentum=before and before.select(places),
                 progress=progress,
             )
-            self._remember(rows, found.momentum)
+            known, latest = self.momentum, found.momentum
+            self.momentum = known.replaced(chosen, latest) if known else latest
             return some._explanation(found)
 
-        return rescued(attempt, len(start), solver)
-
-    def _remember(self, rows: Tensor, momentum: Momentum | None) -> None:
-        if momentum is not None:
-            known = self.momentum
-            self.momentum = known.replaced(rows, momentum) if known else momentum
+        return rescued(attempt, len(rows), solver)
 
     def own_lambda(
         self,
@@ -125,15 +122,11 @@ class Problem:
             solver = solver.model_copy(update={"rescue": False})
 
         def attempt(rows: Tensor, lambda_k: Tensor, nearby: Tensor | None = None) -> Explanation:
-            go_on = nearby is not None
-            mask, settings = (
-                (nearby, solver.warm()) if nearby is not None else (start[rows], solver)
-            )
-            some = self.select(rows)
             lambda_k = lambda_k.to(start)
-            explained = some.explain(mask.to(start), lambda_k, settings, progress, go_on=go_on)
-            self._remember(rows, some.momentum)
-            return explained
+            if nearby is None:
+                return self.explain(rows, start[rows], lambda_k, solver, progress)
+            mask = nearby.to(start)
+            return self.explain(rows, mask, lambda_k, solver.warm(), progress, go_on=True)
 
         found = attempt(torch.arange(len(start)), given)
         if target_distortion is not None:
@@ -149,7 +142,8 @@ class Problem:
         from noise. From the largest one on, nothing might be left.
         """
         middle = len(lambda_ks) // 2
-        start = self.first_mask(torch.full((len(self.objective),), lambda_ks[middle]))
+        whole = torch.arange(len(self.objective))
+        start = self.first_mask(torch.full((len(whole),), lambda_ks[middle]))
         sides = (range(middle + 1, len(lambda_ks)), range(middle - 1, -1, -1))
         warm = {
             place: solver.warm(lambda_ks[place] / lambda_ks[place + (1 if place < middle else -1)])
@@ -163,13 +157,11 @@ class Problem:
             self.settings = {**self.settings, "lambda_k": value}
             lambda_k = torch.full((len(mask),), value).to(mask)
             report, taken = _later(progress, taken, most), taken + settings.steps
-            return self.explain(mask, lambda_k, settings, report, go_on=settings is not solver)
+            go_on = settings is not solver
+            return self.explain(whole, mask, lambda_k, settings, report, go_on=go_on)
 
         def afresh(rows: Tensor, lambda_k: Tensor) -> Explanation:
-            some = self.select(rows)
-            found = some.explain(start[rows], lambda_k.to(start), solver, progress)
-            self._remember(rows, some.momentum)
-            return found
+            return self.explain(rows, start[rows], lambda_k.to(start), solver, progress)
 
         found = {middle: solved(lambda_ks[middle], start, solver)}
         momentum = self.momentum

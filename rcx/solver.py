@@ -59,7 +59,7 @@ class SolverSettings(BaseModel):
     stop_early : bool
         Stop an image when it has converged; otherwise all steps are taken.
     rescue : bool
-        Solve an image that loses its label once more, with `gentler` settings, and take that mask
+        Solve an image that loses its label again, with `gentler` settings, and take that mask
         if it keeps the label; see `rcx.own_lambda.rescued`.
     """
 
