@@ -27,7 +27,7 @@ from rcx.trials import KEY, Trials, run_trials
 HEURISTICS = ("random", "uniform", "foreground", "foreground-uniform")
 PLANS: dict[ProfileName, dict[str, dict[str, int]]] = {
     "sample": {
-        "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 4),
+        "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 8),
         "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 16), "predicted": 24},
         "short": {"ones": 24, "predicted": 24},
         "none": {"predicted": 24},
