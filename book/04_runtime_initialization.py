@@ -119,8 +119,7 @@ pd.DataFrame(
 history_figure([slow, default], ["published schedule", "default schedule"])
 
 # %%
-where = slow.history["residual"][0] < published.tolerance
-stopped = int(where.nonzero()[0]) + 1 if where.any() else None
+stopped = int(slow.settled_at[0])
 Markdown(
     f"The published run would have stopped at step {stopped}."
     if stopped

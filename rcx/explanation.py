@@ -57,7 +57,7 @@ class Explanation:
     steps : Tensor
         ``(N,)`` int64.
     residual : Tensor
-        ``(N,)``, the last optimality residual, see `rcx.solver.projected_residual`.
+        ``(N,)``, the last optimality residual, see `rcx.moments.projected_residual`.
     history : dict of str to Tensor
         ``"distortion"``, ``"nonsparsity"``, ``"loss"``, ``"residual"``, each ``(N, steps)``; NaN
         after an image has stopped.
@@ -112,6 +112,16 @@ class Explanation:
         }
         history = {name: _stacked([p.history[name] for p in parts]) for name in parts[0].history}
         return replace(parts[0], history=history, **rows)
+
+    @property
+    def settled_at(self) -> Tensor:
+        """Step ``(N,)`` after which the residual was first below the solver's tolerance, else 0.
+
+        Settings that take all of their steps (``stop_early=False``) would have stopped there.
+        """
+        below = self.history["residual"] < self.settings["solver"]["tolerance"]
+        earlier = (below.cumsum(1) == 0).sum(1)
+        return torch.where(below.any(1), earlier + 1, 0)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Names and tensors of the attributes that have one row per image."""

@@ -1,4 +1,4 @@
-"""What the runs from different starts say about the report's finding on initial masks."""
+"""What runs from different starts, and under different schedules, say about the published ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from rcx.degenerate import BLACK
 from rcx.statistics import Comparison, Expected, compare, outcome, verdict
 from rcx.trials import Trials, final_losses, paired_losses, steps_to_reach
 
@@ -119,3 +120,54 @@ def _steps(needed: pd.Series, runs: pd.DataFrame, schedule: str, start: str) -> 
     """Steps to the goal by image; all steps of the schedule where it is not reached."""
     most = runs.loc[runs["schedule"] == schedule, "steps"].max()
     return needed.loc[schedule, start].clip(upper=most).groupby("image").mean()
+
+
+def schedule_table(
+    rows: pd.DataFrame, first: str, others: Sequence[str], *, seed: int = 0
+) -> pd.DataFrame:
+    """Compare a schedule with others by where they end on the same images.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        A study's table of explanations, in which a ``series`` is a schedule.
+    first : str
+        The one that is compared.
+    others : sequence of str
+        Those that it is compared with.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        For each of the others, on the images that it has in common with the first, at least 2: mean
+        losses, their ratio, the `rcx.statistics.Interval` of the mean difference, in how many
+        images the first is lower, how many labels either keeps and how many of its pictures are
+        all black (`rcx.degenerate.BLACK`), how many runs of the other had ``settled`` before their
+        last step, see `rcx.explanation.Explanation.settled_at`, and the median of those steps.
+    """
+    by_image = {
+        str(name): part.set_index("image") for name, part in rows.groupby("series", observed=True)
+    }
+    table = {}
+    for other in others:
+        common = by_image[first].index.intersection(by_image[other].index)
+        one, two = (by_image[name].loc[common] for name in (first, other))
+        losses = compare(one["loss"], two["loss"], seed=seed)
+        settled = two["settled_at"][two["settled_at"].between(1, two["steps"] - 1)]
+        table[other] = {
+            "images": len(common),
+            f"loss, {first}": one["loss"].mean(),
+            "loss": two["loss"].mean(),
+            "ratio": one["loss"].mean() / two["loss"].mean(),
+            "difference": losses.difference,
+            f"{first} is lower": losses.first_lower,
+            f"labels kept, {first}": int(one["label_kept"].sum()),
+            "labels kept": int(two["label_kept"].sum()),
+            f"all black, {first}": int((one["brightest"] < BLACK).sum()),
+            "all black": int((two["brightest"] < BLACK).sum()),
+            "settled": len(settled),
+            "settled at": settled.median(),
+        }
+    return pd.DataFrame.from_dict(table, orient="index")

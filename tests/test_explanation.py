@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,21 @@ def assert_same(one: Explanation, other: Explanation) -> None:
     for name, curve in one.history.items():
         torch.testing.assert_close(other.history[name], curve, rtol=0, atol=0, equal_nan=True)
     assert one.settings == other.settings
+
+
+def test_settled_at_is_the_first_step_below_the_tolerance() -> None:
+    explanation = make(3)
+    residual = torch.tensor(
+        [[1, 0.3, 0.01, 0.3, torch.nan], [1, 0.4, 0.3, 0.2, 0.1], [0, 0, 0, 0, 0]]
+    )
+    one = replace(
+        explanation,
+        history={**explanation.history, "residual": residual},
+        settings={"solver": {"tolerance": 0.02}},
+    )
+    assert one.settled_at.tolist() == [3, 0, 1]
+    none = replace(one, history={"residual": residual[:, :0]})
+    assert none.settled_at.tolist() == [0, 0, 0]
 
 
 # --- files

@@ -125,6 +125,29 @@ def test_the_published_picture() -> None:
     assert table.loc["random ends higher", "outcome"] == "open"
 
 
+def test_schedules_are_compared_on_the_images_that_they_share() -> None:
+    def rows(series: str, losses: list[float], **columns: object) -> pd.DataFrame:
+        names = [f"image {number}" for number in range(len(losses))]
+        always = {"label_kept": True, "brightest": 1.0, "steps": 100, "settled_at": 0}
+        return pd.DataFrame({"image": names, "series": series, "loss": losses} | always | columns)
+
+    one = rows("one", [0.1, 0.2, 0.3, 9.0], brightest=[1.0, 0.0, 1.0, 0.0])
+    other = rows(
+        "other", [0.2, 0.3, 0.25], settled_at=[50, 100, 70], label_kept=[True, False, True]
+    )
+    same = rows("same", [0.1, 0.2])
+    table = start_claims.schedule_table(pd.concat([other, one, same]), "one", ["other", "same"])
+    found = table.loc["other"]
+    assert found["ratio"] == pytest.approx(0.6 / 0.75)
+    assert float(found["difference"].mean) == pytest.approx(-0.05)
+    assert (found["images"], found["one is lower"]) == (3, 2)
+    assert (found["labels kept, one"], found["labels kept"]) == (3, 2)
+    assert (found["all black, one"], found["all black"]) == (1, 0)
+    # to settle with the last step is to stop by itself no earlier
+    assert (found["settled"], found["settled at"]) == (2, 60)
+    assert table.loc["same", "ratio"] == 1 and table.loc["same", "settled"] == 0
+
+
 def test_curves_have_a_band_for_each_start() -> None:
     trials = made_up()
     found = curve_intervals(trials, "default", [1, 50, 100])
@@ -144,8 +167,9 @@ def test_the_kept_runs_are_made_by_a_module_that_goes_on_where_it_was_stopped(
     make_start_trials.main(options)
     runs = pd.read_csv(tmp_path / "sample" / "runs.csv")
     assert runs["start"].tolist() == ["predicted"]
-    make_start_trials.main(options)
-    assert len(pd.read_csv(tmp_path / "sample" / "runs.csv")) == 1
+    make_start_trials.main([*options, "--seeds", "0", "1"])
+    runs = pd.read_csv(tmp_path / "sample" / "runs.csv")
+    assert runs["seed"].tolist() == [0, 1] and runs["image"].tolist() == [0, 0]
     said = json.loads((tmp_path / "sample" / "provenance.json").read_text())
     assert said["classifier"] == "sample/cnn" and said["network"].startswith("network ")
 
@@ -156,4 +180,5 @@ def test_kept_runs_say_what_they_are_of(profile: ProfileName) -> None:
     assert set(kept.titles) <= set(kept.trials.runs["schedule"])
     assert kept.provenance["classifier"] in kept.summary
     ones = kept.trials.runs.query("start == 'ones' and schedule == 'default'")
-    assert len(ones) == ones["image"].nunique() >= 6  # fewer support nothing
+    assert ones["image"].nunique() >= 6  # fewer support nothing
+    assert not kept.trials.runs[KEY].duplicated().any()

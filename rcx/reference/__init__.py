@@ -112,7 +112,7 @@ class StartTrials(NamedTuple):
     trials : Trials
         Tables of the runs.
     provenance : dict
-        Settings, seed, machine and versions.
+        Settings, machine and versions.
     """
 
     trials: Trials
@@ -127,13 +127,17 @@ class StartTrials(NamedTuple):
 
     @property
     def summary(self) -> str:
-        """How many images, with which settings, and how long, in a sentence."""
+        """How many images and seeds, with which settings, and how long, in a sentence."""
         runs, facts = self.trials.runs, self.provenance
-        counts = runs.groupby("schedule", sort=False)["image"].nunique()
-        images = ", ".join(f"{count} by the schedule {name}" for name, count in counts.items())
+        counts = runs.groupby("schedule", sort=False)[["image", "seed"]].nunique()
+        images = ", ".join(
+            f"{some['image']} by the schedule {name}"
+            + (f" with {some['seed']} seeds each" if some["seed"] > 1 else "")
+            for name, some in counts.iterrows()
+        )
         return (
-            f"Images: {images}; {facts['classifier']}, lambda {facts['lambda_k']:g}, seed "
-            f"{facts['seed']}, torch {facts['versions']['torch']}, {facts['machine']}; "
+            f"Images: {images}; {facts['classifier']}, lambda {facts['lambda_k']:g}, "
+            f"torch {facts['versions']['torch']}, {facts['machine']}; "
             f"{runs['seconds'].sum() / 3600:.1f} hours in all."
         )
 

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--schedule", choices=SCHEDULES, nargs="*", default=list(SCHEDULES))
     parser.add_argument("--start", nargs="*", help="only these")
     parser.add_argument("--images", type=int, help="only so many")
-    parser.add_argument("--seed", type=int, default=0, help="of images and noise")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the noise")
     parser.add_argument(
         "--out",
         type=Path,
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{table}.csv" for table in Trials._fields]
     most = max(count for starts in plan.values() for count in starts.values())
-    data = load_profile(options.profile, n_images=most, seed=options.seed)
+    data = load_profile(options.profile, n_images=most, seed=0)
 
     make = partial(CartoonX, data.classifier, device="cpu")
     for schedule in options.schedule:
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             }
             solver = {schedule: SCHEDULES[schedule]}
             one = data.images[image : image + 1]
-            found = run_trials(make, one, starts, solver, [options.seed], done=done, first=image)
+            found = run_trials(make, one, starts, solver, options.seeds, done=done, first=image)
             for trial in found:
                 _add(trial, paths)
     shipped = make(start="predicted").start if "predicted" in plan["default"] else None
@@ -97,7 +97,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "method": CartoonX.method,
         "lambda_k": CartoonX.default_lambda_k,
         "schedules": {name: solver.model_dump() for name, solver in SCHEDULES.items()},
-        "seed": options.seed,
         "network": shipped and start_name(shipped),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores; processor seconds",
         "versions": versions(),

@@ -1,6 +1,7 @@
-"""What ``rcx study --profile imagenet`` measured on the published study's photographs.
+"""What studies measured on the published study's photographs.
 
-``python -m rcx.reference.study results/imagenet`` copies a study's tables here, as far as it went.
+``python -m rcx.reference.study results/imagenet`` copies the tables of ``rcx study --profile
+imagenet`` here, as far as it went; with a second argument those of another study, see `Study`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from rcx.curve_tables import curves_from_table
 from rcx.curves import Curve, Protocol
 
 Table = Literal["curves", "explanations"]
+Study = Literal["photographs", "schedules"]
+"""The profile imagenet; and the default schedule beside the published one, ``schedules.toml``."""
 
 
 class _Condition(TypedDict):
@@ -40,11 +43,10 @@ CONDITIONS: dict[str, _Condition] = {
 }
 """Arguments for `photo_curves` and `photo_networks`, by what the conditions are called."""
 
-_FOLDER = "photographs"
 _LEFT_OUT = ["result", "place", "run", "image_sha256"]  # of the store, and not of the images
 
 
-def photo_rows(table: Table, **where: object) -> pd.DataFrame:
+def photo_rows(table: Table, *, study: Study = "photographs", **where: object) -> pd.DataFrame:
     """Load measurements on the published study's photographs.
 
     Parameters
@@ -54,6 +56,8 @@ def photo_rows(table: Table, **where: object) -> pd.DataFrame:
         explanation: ``image``, `RUN`, ``series``, ``method``, ``lambda_k``, ``on_path`` (solved
         from its neighbour's mask), classes, probabilities, ``distortion``, ``nonsparsity``,
         ``l2`` (between probabilities, mean of 64 draws), ``l2_one_draw``, steps and residual.
+    study : {"photographs", "schedules"}
+        Which study measured it; the second has explanations only.
     **where
         Values of columns, as ``classifier="timm/tf_mobilenetv3_small_100"``, ``normalize=False``.
 
@@ -67,7 +71,7 @@ def photo_rows(table: Table, **where: object) -> pd.DataFrame:
     ValueError
         If the table has no such column.
     """
-    with files("rcx.reference").joinpath(_FOLDER, f"{table}.parquet").open("rb") as file:
+    with files("rcx.reference").joinpath(study, f"{table}.parquet").open("rb") as file:
         rows = pd.read_parquet(file)
     for column, value in where.items():
         if column not in rows:
@@ -114,7 +118,12 @@ def photo_curves(
         By series, all of the same images: those that have every series. Both are empty where there
         are none.
     """
-    where = {"size": size, "normalize": normalize, "seed": seed, "protocol": protocol}
+    where: dict[str, Any] = {
+        "size": size,
+        "normalize": normalize,
+        "seed": seed,
+        "protocol": protocol,
+    }
     rows = photo_rows("curves", classifier=classifier, **where)
     rows["series"] = rows["series"].astype(str)
     rows = rows[rows["draws"] == (rows["draws"].min() if draws is None else draws)]
@@ -138,7 +147,12 @@ def photo_networks(
     keep, randomise : dict of str to Curve
         By series and network, as ``"CartoonX, ViT"``; as of `photo_curves`.
     """
-    where = {"size": size, "normalize": normalize, "seed": seed, "protocol": protocol}
+    where: dict[str, Any] = {
+        "size": size,
+        "normalize": normalize,
+        "seed": seed,
+        "protocol": protocol,
+    }
     parts = []
     for name, classifier in networks.items():
         part = photo_rows("curves", classifier=classifier, **where)
@@ -163,9 +177,9 @@ def _in_common(
     )
 
 
-def photo_provenance() -> dict[str, Any]:
+def photo_provenance(study: Study = "photographs") -> dict[str, Any]:
     """Load what the photographs' measurements were made with: settings, versions, machine, time."""
-    text = files("rcx.reference").joinpath(_FOLDER, "provenance.json").read_text(encoding="utf-8")
+    text = files("rcx.reference").joinpath(study, "provenance.json").read_text(encoding="utf-8")
     provenance: dict[str, Any] = json.loads(text)
     return provenance
 
@@ -178,7 +192,7 @@ def publish(study: Path, folder: Path) -> dict[Table, int]:
     study : Path
         The output folder of ``rcx study``.
     folder : Path
-        Where the tables go; made if need be.
+        Where the tables go, those that have rows; made if need be.
 
     Returns
     -------
@@ -194,8 +208,9 @@ def publish(study: Path, folder: Path) -> dict[Table, int]:
         rows = rows.drop(columns=[name for name in _LEFT_OUT if name in rows])
         # an image that two runs have in common has its rows twice
         rows = rows.drop_duplicates(ignore_index=True)
-        rows.to_parquet(folder / f"{table}.parquet", compression="zstd", index=False)
         counts[table] = len(rows)
+        if len(rows):
+            rows.to_parquet(folder / f"{table}.parquet", compression="zstd", index=False)
     provenance = json.loads((study / "tables" / "provenance.json").read_text(encoding="utf-8"))
     text = json.dumps(provenance, indent=1, sort_keys=True)
     (folder / "provenance.json").write_text(text + "\n", encoding="utf-8")
@@ -211,9 +226,9 @@ def _finished(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Copy the tables of the study that the one argument names."""
-    (study,) = sys.argv[1:] if arguments is None else arguments
-    print(publish(Path(study), Path(__file__).parent / _FOLDER))
+    """Copy the tables of the study in the folder that the first argument names."""
+    study, name = [*(sys.argv[1:] if arguments is None else arguments), "photographs"][:2]
+    print(publish(Path(study), Path(__file__).parent / name))
 
 
 if __name__ == "__main__":

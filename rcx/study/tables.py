@@ -53,6 +53,7 @@ EXPLANATIONS = pa.schema(
         ("l2", pa.float32()),
         ("l2_error", pa.float32()),
         ("steps", pa.int32()),
+        ("settled_at", pa.int32()),
         ("converged", pa.bool_()),
         ("residual", pa.float32()),
         ("result", pa.string()),
@@ -84,6 +85,7 @@ _NUMBERS = {
     "nonsparsity": float,
     "loss": float,
     "steps": int,
+    "settled_at": int,
     "converged": bool,
     "residual": float,
 }
