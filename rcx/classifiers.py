@@ -240,8 +240,10 @@ def load_classifier(
     )
 
 
-def checked_logits(classifier: Classifier, images: torch.Tensor) -> torch.Tensor:
+def checked_logits(classifier: Classifier, images: torch.Tensor, *, first: int = 0) -> torch.Tensor:
     """Logits (N, classes) of images (N, C, H, W), all of them finite.
+
+    In an error the images count from ``first``.
 
     Raises
     ------
@@ -254,7 +256,7 @@ def checked_logits(classifier: Classifier, images: torch.Tensor) -> torch.Tensor
     logits: torch.Tensor = classifier(images)
     bad = ~logits.isfinite().all(dim=-1)
     if bad.any():
-        index = int(bad.nonzero()[0])
+        index = first + int(bad.nonzero()[0])
         raise ClassifierError(
             f"the classifier {classifier.name} returned NaN or infinite logits for image {index}"
         )

@@ -90,6 +90,7 @@ class Explainer(ABC):
         measure: DistortionMeasure | None = None,
         clamp: bool | None = None,
         antithetic: bool | None = None,
+        first: int = 0,
     ) -> Objective:
         """What explanations of images minimise; or what judges them, with other settings.
 
@@ -101,6 +102,8 @@ class Explainer(ABC):
             ``(N, C, H, W)``, ``(N, classes)`` and ``(N,)``, on the explainer's device.
         measure, clamp, antithetic
             The explainer's own by default.
+        first : int
+            Number of the first image, in errors.
         """
         return Objective(
             model,
@@ -112,6 +115,7 @@ class Explainer(ABC):
             clamp=self.clamp if clamp is None else clamp,
             antithetic=self.solver.antithetic if antithetic is None else antithetic,
             chunk=self.chunk,
+            first=first,
         )
 
     def explain(
@@ -218,17 +222,21 @@ class Explainer(ABC):
         model.to(memory_format=torch.channels_last)
         groups = images.split(self.batch_size)
         with torch.no_grad():
-            logits = [checked_logits(model, group) for group in groups]
+            logits = [
+                checked_logits(model, group, first=index * self.batch_size)
+                for index, group in enumerate(groups)
+            ]
         targets = checked_targets(target, torch.cat(logits)).split(self.batch_size)
         state = generator.get_state()
         found = []
         with Lanes(model) as lanes:
             for index, group in enumerate(groups):
                 generator.set_state(state)
-                objective = self.objective(lanes, group, logits[index], targets[index])
+                first = index * self.batch_size
+                objective = self.objective(lanes, group, logits[index], targets[index], first=first)
                 start = self.start
                 if isinstance(start, Tensor) and start.ndim > 1:
-                    start = start[index * self.batch_size :][: len(group)]
+                    start = start[first:][: len(group)]
                 draw = partial(self.picture, objective.representation)
                 problem = Problem(
                     objective,

@@ -66,6 +66,8 @@ class Objective:
         Largest number of obfuscations in one pass through the network, at least one noise field's;
         None chooses by image size
         and device. Memory grows with it, results do not depend on it (beyond rounding).
+    first : int
+        Number of the first image, in errors.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Objective:
         clamp: bool = True,
         antithetic: bool = True,
         chunk: int | None = None,
+        first: int = 0,
     ) -> None:
         check_measure(measure)
         if chunk is not None and chunk < 1:
@@ -88,6 +91,7 @@ class Objective:
         self.representation = representation
         self.measure, self.clamp = measure, clamp
         self.logits, self.target = logits, target
+        self.numbers = torch.arange(first, first + len(images))
         self.coefficients = representation.analyse(images)
         self.noise = adaptive_gaussian(self.coefficients, representation.bands)
         self.signs = torch.tensor((1.0, -1.0)).to(images) if antithetic else None
@@ -102,6 +106,7 @@ class Objective:
         """The same for the images ``rows`` ``(n,)`` alone."""
         chosen = copy.copy(self)
         chosen.logits, chosen.target = self.logits[rows], self.target[rows]
+        chosen.numbers = self.numbers[rows.cpu()]
         chosen.coefficients = self.coefficients[rows]
         chosen.noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
         return chosen
@@ -207,7 +212,7 @@ class Objective:
         if bad.any():
             raise ClassifierError(
                 "the classifier returned NaN or infinite logits for an obfuscation of image "
-                f"{int(rows[bad][0])} of the batch"
+                f"{int(self.numbers[rows[bad][0].cpu()])} of the batch"
             )
 
     def _distances(self, logits: Tensor, rows: Tensor) -> Tensor:

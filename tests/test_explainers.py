@@ -672,6 +672,18 @@ def test_a_classifier_that_answers_nan_to_obfuscations_is_named(method: Method) 
         method(Spoils(tiny_cnn(), 1.01), start="random", clamp=False).explain(smooth_images(2))
 
 
+@pytest.mark.parametrize("brightest", [0.6, 1.01])
+def test_the_image_that_a_classifier_fails_at_is_counted_in_the_whole_batch(
+    brightest: float,
+) -> None:
+    images = torch.cat([torch.full((2, 3, 24, 24), 0.5), smooth_images(1)])
+    failing = Spoils(tiny_cnn(), brightest)
+    # the third image itself is too bright, or its obfuscations are
+    explainer = pixel_rde(failing, start="random", clamp=False, batch_size=1)
+    with pytest.raises(ClassifierError, match="image 2"):
+        explainer.explain(images)
+
+
 def test_settings_of_the_solver_are_checked() -> None:
     with pytest.raises(ValidationError, match="steps"):
         rcx.SolverSettings(steps=-1)
