@@ -95,12 +95,12 @@ class Moments:
         gradient: Tensor,
         rows: Tensor,
         epsilon: Tensor,
-        surcharge: float = 0.0,
+        surcharge: Tensor | None = None,
     ) -> Tensor:
         """Take in the gradient ``(n, K)`` of the images ``rows`` and return Adam's direction.
 
         ``epsilon`` ``(n, 1)`` keeps the direction finite, in units of the gradient. The direction
-        is that of a lambda larger by the share ``surcharge``.
+        is that of lambdas larger by the shares ``surcharge`` ``(n, 1)``.
         """
         expected, spread = self.first[rows], self.second[rows]
         if self.count:
@@ -108,14 +108,14 @@ class Moments:
             self.violation[rows] = torch.lerp(self.violation[rows], violation, _RESIDUAL_RATE)
             self.residual[rows] = self.violation[rows] / (1 - (1 - _RESIDUAL_RATE) ** self.count)
         self.count += 1
-        self.undisturbed = 0 if surcharge else self.undisturbed + 1
+        self.undisturbed = self.undisturbed + 1 if surcharge is None else 0
         momentum, memory = self.memories
         expected = torch.lerp(gradient, expected, momentum)
         spread = torch.lerp(gradient.square(), spread, memory)
         self.first[rows], self.second[rows] = expected, spread
         mean = expected / self._weight(momentum, self.count)
         square = spread / self._weight(memory, self.count)
-        if surcharge:
+        if surcharge is not None:
             variance = (square - mean.square()).clamp_min(0)
             mean = mean + surcharge
             square = variance + mean.square()

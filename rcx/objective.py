@@ -176,6 +176,13 @@ class Objective:
         variance = (second - first.square()).clamp_min(0)
         return Answer(first, probabilities, (variance / samples).sqrt())
 
+    def stake(self, fields: Tensor) -> Tensor:
+        """What there is to lose ``(N,)``: distortion of the empty mask, beyond the image's own."""
+        rows = torch.arange(len(self), device=self.logits.device)
+        whole = self._distances(self.logits[:, None], rows).squeeze(1)
+        empty = self.answer(torch.zeros_like(self.coefficients[:, 0]), fields).distortion
+        return (empty - whole).clamp_min(0)
+
     def _passes(self, images: int, fields: Tensor) -> list[_Pass]:
         """Split images and noise fields so that no pass holds more than ``chunk`` obfuscations.
 

@@ -48,6 +48,9 @@ class SolverSettings(BaseModel):
         Lambda is this many times larger during the early share of the steps, and falls from there
         to its own until a share of ``settle_share`` is left. While most of the image is kept the
         noise hardly shows, and what does not matter goes at once; what was taken too much returns.
+    overshoot_limit : float
+        But it is raised to no more than this many times the distortion of the empty mask. Where
+        lambda is larger than that, the few coefficients that keep the class may go with the rest.
     settle_share : float
         Share of the steps, the last ones, for lambda itself.
     momentum, memory : float
@@ -73,6 +76,7 @@ class SolverSettings(BaseModel):
     early_share: float = Field(0.4, ge=0, le=1)
     decay_share: float = Field(0.6, ge=0, le=1)
     overshoot: float = Field(4.0, ge=1)
+    overshoot_limit: float = Field(350.0, ge=0)
     settle_share: float = Field(0.2, ge=0, le=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     memory: float = Field(0.99, ge=0, lt=1)
@@ -156,17 +160,15 @@ class SolverSettings(BaseModel):
             rate *= 0.1 + 0.9 * (1 - done) / self.decay_share
         return rate
 
-    def surcharge(self, step: int) -> float:
-        """Share by which lambda is too large in a step, counted from 0."""
+    def excess(self, step: int) -> float:
+        """Share of the overshoot that is left in a step, counted from 0."""
+        if self.overshoot == 1:
+            return 0.0
         done = step / self.steps
         falling = 1 - self.settle_share - self.early_share
         if done < self.early_share:
-            left = 1.0
-        elif falling > 0:
-            left = max(0.0, (1 - self.settle_share - done) / falling)
-        else:
-            left = 0.0
-        return (self.overshoot - 1) * left
+            return 1.0
+        return max(0.0, (1 - self.settle_share - done) / falling) if falling > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,14 @@ def solve(
         memories=(settings.momentum, settings.memory),
         before=momentum and momentum.at(lambda_k),
     )
+    peak = lambda_k
+    if settings.overshoot > 1 and settings.steps:
+        # by noise that the first steps will meet again, so that all steps' noise stays as it is
+        state = generator.get_state()
+        stake = objective.stake(objective.draw(settings.samples, generator))
+        generator.set_state(state)
+        limit = lambda_k.maximum(settings.overshoot_limit * stake)
+        peak = limit.minimum(settings.overshoot * lambda_k)
     rows = torch.arange(len(mask), device=mask.device)
     steps = torch.zeros(len(mask), dtype=torch.int64)
     history: list[Tensor] = []
@@ -257,7 +267,8 @@ def solve(
         distortion, slope = objective.gradient(current, fields, rows)
         unit = weight[:, None] / mask.shape[1]
         gradient = slope / unit + 1
-        surcharge = settings.surcharge(step)
+        excess = settings.excess(step)
+        surcharge = excess * (peak[rows] / weight - 1)[:, None] if excess else None
         direction = moments.update(current, gradient, rows, 1e-8 / unit, surcharge)
         stride = settings.step_size(step) * current.clamp_min(settings.reach)
         mask[rows] = (current - stride * direction).clamp_(0, 1)

@@ -1,7 +1,7 @@
 """The solver: torch's Adam, brute force and known optima as oracles; its stopping rule."""
 
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
+from rcx.distortion import DistortionMeasure
 from rcx.moments import projected_residual
 from rcx.objective import Objective
 from rcx.solver import Solution, SolverSettings, solve
@@ -55,6 +56,9 @@ class Bowl(Objective):
         curvature = self.curvature[rows]
         slope = -2 * curvature * (1 - mask) + self.deviation * fields.mean(0)
         return (curvature * (1 - mask) ** 2).mean(1), slope / mask.shape[1]
+
+    def stake(self, fields: Tensor) -> Tensor:
+        return self.curvature.mean(1)
 
     def loss(self, mask: Tensor, lambda_k: Tensor) -> Tensor:
         return (self.curvature * (1 - mask) ** 2).mean(1) + lambda_k * mask.mean(1)
@@ -177,32 +181,42 @@ def test_an_overshoot_that_never_ends_is_a_larger_lambda() -> None:
     start = torch.ones(3, 60, dtype=torch.float64)
     plain = SolverSettings(**(PLAIN | {"memory": 0.9}), steps=80, samples=4)
     same = plain.model_copy(update={"early_share": 1.0})
-    more = same.model_copy(update={"overshoot": 4.0, "settle_share": 0.0})
-    expected = solve(problem, start, 4 * lambda_k, same, seeded(0)).mask
+    update = {"overshoot": 4.0, "overshoot_limit": 1.5, "settle_share": 0.0}
+    more = same.model_copy(update=update)
+    limit = 1.5 * problem.stake(problem.draw(4, seeded(0)))
+    peak = (4 * lambda_k).minimum(lambda_k.maximum(limit))
+    # the first is four times as large, the second as large as it may be, the third its own
+    assert (peak[0] == 4 * lambda_k[0]) and (peak[1] == limit[1]) and (peak[2] == lambda_k[2])
+    expected = solve(problem, start, peak, same, seeded(0)).mask
     found = solve(problem, start, lambda_k, more, seeded(0)).mask
     torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
 
 
-@given(
-    steps=st.integers(1, 300),
-    overshoot=st.floats(1, 10),
-    early=st.floats(0, 1),
-    settle=st.floats(0, 1),
-)
-def test_an_overshoot_falls_and_leaves_the_last_steps_to_lambda_itself(
-    steps: int, overshoot: float, early: float, settle: float
-) -> None:
-    settings = SolverSettings(
-        steps=steps, overshoot=overshoot, early_share=early, settle_share=settle
+@pytest.mark.parametrize("measure", get_args(DistortionMeasure))
+def test_what_is_at_stake_is_what_the_empty_mask_costs(measure: DistortionMeasure) -> None:
+    objective = make_objective(tiny_cnn(), smooth_images(3), measure=measure)
+    fields = objective.draw(8, seeded(1))
+    masks = torch.stack([0 * ones(objective), ones(objective)])
+    empty, whole = (objective.answer(mask, fields).distortion for mask in masks)
+    # answers of masks of ones differ from the image's own by rounding
+    torch.testing.assert_close(
+        objective.stake(fields), (empty - whole).clamp_min(0), atol=1e-5, rtol=1e-4
     )
-    surcharges = [settings.surcharge(step) for step in range(steps)]
-    assert all(0 <= surcharge <= overshoot - 1 for surcharge in surcharges)
-    assert surcharges == sorted(surcharges, reverse=True)
-    for step, surcharge in enumerate(surcharges):
+
+
+@given(steps=st.integers(1, 300), early=st.floats(0, 1), settle=st.floats(0, 1))
+def test_an_overshoot_falls_and_leaves_the_last_steps_to_lambda_itself(
+    steps: int, early: float, settle: float
+) -> None:
+    settings = SolverSettings(steps=steps, early_share=early, settle_share=settle)
+    shares = [settings.excess(step) for step in range(steps)]
+    assert all(0 <= share <= 1 for share in shares)
+    assert shares == sorted(shares, reverse=True)
+    for step, share in enumerate(shares):
         if step / steps < early:
-            assert surcharge == overshoot - 1
+            assert share == 1
         elif step / steps >= 1 - settle:
-            assert surcharge == 0
+            assert share == 0
 
 
 def test_no_image_stops_before_lambda_has_long_been_its_own() -> None:

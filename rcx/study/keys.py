@@ -39,7 +39,12 @@ _SOLVER = frozenset(
         "stop_early",
     ]
 )  # the fields there were at first
-_EARLIER: dict[str, Any] = {"rescue": False, "overshoot": 1.0, "settle_share": 0.2}
+_EARLIER: dict[str, Any] = {
+    "rescue": False,
+    "overshoot": 1.0,
+    "overshoot_limit": 350.0,
+    "settle_share": 0.2,
+}
 """What later fields of the solver would have said of earlier results: then they are not named."""
 
 Document = dict[str, Any]
