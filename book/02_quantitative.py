@@ -207,8 +207,7 @@ shown(localisation)
 # hours on a small machine, so it was run once, with `rcx study --profile imagenet`, and its numbers came
 # with this package: MobileNetV3-Small at 256 pixels, $\lambda = 20$ for CartoonX and 4 for Pixel RDE as in
 # the report. They were computed when the default solver took 300 steps without an overshoot of
-# $\lambda$ (see [](04_runtime_initialization)), which is how `--profile imagenet` computes them still;
-# only that the paths over $\lambda$ began at its smallest value then.
+# $\lambda$ (see [](04_runtime_initialization)), which is how `--profile imagenet` computes them still.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-photographs"}}
 from rcx.reference.study import CONDITIONS, INPUTS, photo_curves, photo_provenance, photo_rows

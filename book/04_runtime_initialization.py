@@ -358,15 +358,15 @@ reference.solver_trials()
 # 0.29, the published schedule, with 6 samples a step, kept the label of two, at losses of 0.219 and
 # 0.137; 300 steps without an overshoot lost all six. Once more with a quarter of the later step size,
 # the same two were kept, at losses of 0.227 and 0.133. An image that loses its label is therefore
-# solved again: without the overshoot, and if it is lost then too, with those smaller steps.
+# solved again, without the overshoot and with those smaller steps.
 #
-# That costs two or three solves, so the overshoot is better not large enough to lose a label. When it
-# is follows from what is at stake: where $\lambda$ is more than some 400 times the distortion of the
+# That costs more than another solve, so the overshoot is better not large enough to lose a label. When
+# it is follows from what is at stake: where $\lambda$ is more than some 400 times the distortion of the
 # empty mask, the few tenths of a percent of the coefficients that would keep the class cost more than
 # the class. On six raw photographs with probabilities from 0.21 to 0.29, an overshoot of four without a
 # limit lost all six labels, with a limit of 450 times that distortion two, and with one of 350 or 250
-# none. After the further solves all labels were kept, at mean losses of 0.154, 0.154, 0.152 and 0.157, and
-# for 36, 25, 15 and 14 seconds of the processor per image. The limit is 350.
+# none. After up to two further solves all labels were kept, at mean losses of 0.154, 0.154, 0.152 and
+# 0.157, and for 36, 25, 15 and 14 seconds of the processor per image. The limit is 350.
 
 # %% [markdown]
 # ## What was found

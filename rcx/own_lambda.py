@@ -32,7 +32,7 @@ class Attempt(Protocol):
 def rescued(
     attempt: Callable[[SolverSettings, Tensor], Explanation], count: int, solver: SolverSettings
 ) -> Explanation:
-    """Solve again, more and more gently, for the images that lose their label.
+    """Solve again, more gently, for the images that lose their label.
 
     For an unsure classifier two kinds of masks are best among their neighbours: one that keeps the
     class, and the empty one, often with the lower loss. A gentle descent from the whole image, such
@@ -50,16 +50,14 @@ def rescued(
     Returns
     -------
     Explanation
-        Of the first attempt that keeps an image's label, else of the first of all.
+        Of the first attempt, unless only the second keeps an image's label.
     """
     found = attempt(solver, torch.arange(count))
-    for settings in solver.gentler if solver.rescue else ():
-        rows = _places(_needlessly_lost(found))
-        if not len(rows):
-            break
-        again = attempt(settings, rows)
-        found = _replaced(found, rows, again, again.label_kept)
-    return found
+    rows = _places(_needlessly_lost(found))
+    if not solver.rescue or not len(rows):
+        return found
+    again = attempt(solver.gentler, rows)
+    return _replaced(found, rows, again, again.label_kept)
 
 
 def regained(attempt: Callable[[Tensor, Tensor], Explanation], first: Explanation) -> Explanation:

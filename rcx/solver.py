@@ -131,21 +131,17 @@ class SolverSettings(BaseModel):
         return self.model_copy(update={**shorter, "overshoot": 1.0, "stop_early": False})
 
     @property
-    def gentler(self) -> tuple[SolverSettings, ...]:
-        """Settings to try in turn where these lose a label.
+    def gentler(self) -> SolverSettings:
+        """Settings to try where these lose a label.
 
-        First without the overshoot, and with the steps that it saves; then with smaller steps after
-        the careful ones, too.
+        Without the overshoot, with the steps that it saves, and with smaller ones, above all after
+        the careful ones.
         """
-        plain = {
-            "steps": 3 * self.steps // 2,
-            "learning_rate": min(self.learning_rate, 0.03),
-            "overshoot": 1.0,
-        }
-        calm = self.model_copy(update=plain) if self.overshoot > 1 else self
-        smaller = {"late_learning_rate": self.late_learning_rate / 4}
-        gentle = calm.model_copy(update=smaller)
-        return (gentle,) if calm is self else (calm, gentle)
+        slower = {"late_learning_rate": self.late_learning_rate / 4}
+        if self.overshoot > 1:
+            plain = {"steps": 3 * self.steps // 2, "learning_rate": min(self.learning_rate, 0.03)}
+            slower |= {**plain, "overshoot": 1.0}
+        return self.model_copy(update=slower)
 
     def samples_at(self, step: int) -> int:
         """Noise samples per image of a step, counted from 0."""
