@@ -218,7 +218,7 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # the careful phase. This *overshoot* falls to one before the last steps, which are those of the loss
 # as it is defined, so that what was taken too much returns. Lambda is not raised above a multiple of
 # the distortion of the empty mask: beyond it the whole mask goes at once. Where an image loses its
-# label, it is solved again without the overshoot, and with smaller steps.
+# label, it is solved again without the overshoot, and if need be with smaller steps.
 #
 # With $r = 1$, a constant $\eta$ and no overshoot this is the published optimisation, which is there
 # as `SolverSettings.preset("published")`.

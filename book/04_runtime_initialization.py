@@ -358,7 +358,8 @@ reference.solver_trials()
 # 0.29, the published schedule, with 6 samples a step, kept the label of two, at losses of 0.219 and
 # 0.137; 300 steps without an overshoot lost all six. Once more with a quarter of the later step size,
 # the same two were kept, at losses of 0.227 and 0.133. An image that loses its label is therefore
-# solved again, without the overshoot and with those smaller steps.
+# solved again: without the overshoot, and with those smaller steps if it is lost then too, or if next to
+# nothing had been kept.
 #
 # That costs more than another solve, so the overshoot is better not large enough to lose a label. When
 # it is follows from what is at stake: where $\lambda$ is more than some 400 times the distortion of the

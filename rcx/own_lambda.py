@@ -36,7 +36,8 @@ def rescued(
 
     For an unsure classifier two kinds of masks are best among their neighbours: one that keeps the
     class, and the empty one, often with the lower loss. A gentle descent from the whole image, such
-    as the published one, ends in the first; hasty steps may overshoot it.
+    as the published one, ends in the first; hasty steps may overshoot it. A label may also be lost
+    narrowly, to a class that is nearly as probable; that takes less to be mended.
 
     Parameters
     ----------
@@ -50,14 +51,19 @@ def rescued(
     Returns
     -------
     Explanation
-        Of the first attempt, unless only the second keeps an image's label.
+        Of the first attempt that keeps an image's label, else of the first of all.
     """
     found = attempt(solver, torch.arange(count))
-    rows = _places(_needlessly_lost(found))
-    if not solver.rescue or not len(rows):
+    if not solver.rescue:
         return found
-    again = attempt(solver.gentler, rows)
-    return _replaced(found, rows, again, again.label_kept)
+    gentle, very_gentle = solver.gentler
+    emptied = found.nonsparsity < _HOPELESS_RATE
+    for settings, missed in ((gentle, emptied), (very_gentle, torch.zeros_like(emptied))):
+        rows = _places(_needlessly_lost(found) & ~missed)
+        if len(rows) and settings != solver:
+            again = attempt(settings, rows)
+            found = _replaced(found, rows, again, again.label_kept)
+    return found
 
 
 def regained(attempt: Callable[[Tensor, Tensor], Explanation], first: Explanation) -> Explanation:

@@ -131,17 +131,20 @@ class SolverSettings(BaseModel):
         return self.model_copy(update={**shorter, "overshoot": 1.0, "stop_early": False})
 
     @property
-    def gentler(self) -> SolverSettings:
-        """Settings to try where these lose a label.
+    def gentler(self) -> tuple[SolverSettings, SolverSettings]:
+        """Settings to try where these lose a label: gentle ones, and very gentle ones.
 
-        Without the overshoot, with the steps that it saves, and with smaller ones, above all after
-        the careful ones.
+        The first have no overshoot, the steps that it saves, and smaller careful ones. The second
+        have smaller steps after the careful ones, too.
         """
+        plain = {
+            "steps": 3 * self.steps // 2,
+            "learning_rate": min(self.learning_rate, 0.03),
+            "overshoot": 1.0,
+        }
+        gentle = self.model_copy(update=plain) if self.overshoot > 1 else self
         slower = {"late_learning_rate": self.late_learning_rate / 4}
-        if self.overshoot > 1:
-            plain = {"steps": 3 * self.steps // 2, "learning_rate": min(self.learning_rate, 0.03)}
-            slower |= {**plain, "overshoot": 1.0}
-        return self.model_copy(update=slower)
+        return gentle, gentle.model_copy(update=slower)
 
     def samples_at(self, step: int) -> int:
         """Noise samples per image of a step, counted from 0."""
