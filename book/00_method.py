@@ -216,9 +216,12 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # While most of the image is kept, the noise hardly shows, and a coefficient that does not matter is
 # told apart more easily than later. So that it goes then, $\lambda$ is several times larger during
 # the careful phase. This *overshoot* falls to one before the last steps, which are those of the loss
-# as it is defined, so that what was taken too much returns. Lambda is not raised above a multiple of
-# the distortion of the empty mask: beyond it the whole mask goes at once. Where an image loses its
-# label, it is solved again without the overshoot, and if need be with smaller steps.
+# as it is defined, so that what was taken too much returns. What an explanation loses at most is the
+# distortion of the empty mask, or $\lambda$, the price of keeping everything: the overshoot shrinks as
+# the distortion grows, and is gone at half of the smaller one. It is also smaller from the start where
+# the empty mask costs little in units of $\lambda$: there the whole mask may go at once. Where an image
+# loses its label all the same, it is solved again without the overshoot, and if need be with smaller
+# steps.
 #
 # With $r = 1$, a constant $\eta$ and no overshoot this is the published optimisation, which is there
 # as `SolverSettings.preset("published")`.
@@ -235,7 +238,7 @@ done = pd.Index([f"{share:.1%}" for share in shares], name="steps done")
 pd.DataFrame(sizes, index=done).rename_axis(columns="step size of").T.style.format(precision=4)
 
 # %% mystnb={"figure": {"caption": "The default solver and the published one.", "caption_before": true, "name": "tab-presets"}}
-compared = ["steps", "samples", "antithetic", "reach", "overshoot", "overshoot_limit", "tolerance", "stop_early"]
+compared = ["steps", "samples", "antithetic", "reach", "overshoot", "overshoot_limit", "leeway", "tolerance", "stop_early"]
 pd.DataFrame({name: {key: str(getattr(preset, key)) for key in compared} for name, preset in {"fast": settings, "published": published}.items()})
 
 # %% [markdown]

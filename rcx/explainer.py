@@ -221,18 +221,18 @@ class Explainer(ABC):
         model = inference_copy(self.classifier, self.device, images)
         model.to(memory_format=torch.channels_last)
         groups = images.split(self.batch_size)
+        firsts = range(0, len(images), self.batch_size)
         with torch.no_grad():
             logits = [
-                checked_logits(model, group, first=index * self.batch_size)
-                for index, group in enumerate(groups)
+                checked_logits(model, group, first=first)
+                for group, first in zip(groups, firsts, strict=True)
             ]
         targets = checked_targets(target, torch.cat(logits)).split(self.batch_size)
         state = generator.get_state()
         found = []
         with Lanes(model) as lanes:
-            for index, group in enumerate(groups):
+            for index, (group, first) in enumerate(zip(groups, firsts, strict=True)):
                 generator.set_state(state)
-                first = index * self.batch_size
                 objective = self.objective(lanes, group, logits[index], targets[index], first=first)
                 start = self.start
                 if isinstance(start, Tensor) and start.ndim > 1:

@@ -176,12 +176,11 @@ class Objective:
         variance = (second - first.square()).clamp_min(0)
         return Answer(first, probabilities, (variance / samples).sqrt())
 
-    def stake(self, fields: Tensor) -> Tensor:
-        """What there is to lose ``(N,)``: distortion of the empty mask, beyond the image's own."""
+    def ends(self, fields: Tensor) -> tuple[Tensor, Tensor]:
+        """Distortions ``(N,)`` of the image itself, and of the empty mask."""
         rows = torch.arange(len(self), device=self.logits.device)
         whole = self._distances(self.logits[:, None], rows).squeeze(1)
-        empty = self.answer(torch.zeros_like(self.coefficients[:, 0]), fields).distortion
-        return (empty - whole).clamp_min(0)
+        return whole, self.answer(torch.zeros_like(self.coefficients[:, 0]), fields).distortion
 
     def _passes(self, images: int, fields: Tensor) -> list[_Pass]:
         """Split images and noise fields so that no pass holds more than ``chunk`` obfuscations.

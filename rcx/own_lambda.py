@@ -57,9 +57,9 @@ def rescued(
     if not solver.rescue:
         return found
     gentle, very_gentle = solver.gentler
-    emptied = found.nonsparsity < _HOPELESS_RATE
-    for settings, missed in ((gentle, emptied), (very_gentle, torch.zeros_like(emptied))):
-        rows = _places(_needlessly_lost(found) & ~missed)
+    narrowly = found.nonsparsity >= _HOPELESS_RATE
+    for settings, tried in ((gentle, narrowly), (very_gentle, torch.ones_like(narrowly))):
+        rows = _places(_needlessly_lost(found) & tried)
         if len(rows) and settings != solver:
             again = attempt(settings, rows)
             found = _replaced(found, rows, again, again.label_kept)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rcx.moments import Moments, Momentum
 from rcx.objective import Objective
+from rcx.overshoot import Overshoot
 
 Preset = Literal["fast", "short", "published"]
 Progress = Callable[[int, int], None]
@@ -49,8 +50,12 @@ class SolverSettings(BaseModel):
         to its own until a share of ``settle_share`` is left. While most of the image is kept the
         noise hardly shows, and what does not matter goes at once; what was taken too much returns.
     overshoot_limit : float
-        But it is raised to no more than this many times the distortion of the empty mask. Where
-        lambda is larger than that, the few coefficients that keep the class may go with the rest.
+        But no more than the square of this many times the distortion of the empty mask, in units
+        of lambda. Where a class is hardly worth what its explanation costs, the few coefficients
+        that keep it may go with the rest.
+    leeway : float
+        And the less the more is lost, see `rcx.overshoot.Overshoot`: not at all where the
+        distortion reaches this share of the empty mask's, or of lambda if that is smaller.
     settle_share : float
         Share of the steps, the last ones, for lambda itself.
     momentum, memory : float
@@ -75,9 +80,10 @@ class SolverSettings(BaseModel):
     late_learning_rate: float = Field(0.2, gt=0)
     early_share: float = Field(0.4, ge=0, le=1)
     decay_share: float = Field(0.6, ge=0, le=1)
-    overshoot: float = Field(4.0, ge=1)
-    overshoot_limit: float = Field(350.0, ge=0)
-    settle_share: float = Field(0.2, ge=0, le=1)
+    overshoot: float = Field(16.0, ge=1)
+    overshoot_limit: float = Field(400.0, ge=0)
+    leeway: float = Field(0.5, gt=0)
+    settle_share: float = Field(0.15, ge=0, le=1)
     momentum: float = Field(0.9, ge=0, lt=1)
     memory: float = Field(0.99, ge=0, lt=1)
     reach: float = Field(0.05, gt=0, le=1)
@@ -161,8 +167,6 @@ class SolverSettings(BaseModel):
 
     def excess(self, step: int) -> float:
         """Share of the overshoot that is left in a step, counted from 0."""
-        if self.overshoot == 1:
-            return 0.0
         done = step / self.steps
         falling = 1 - self.settle_share - self.early_share
         if done < self.early_share:
@@ -249,14 +253,19 @@ def solve(
         memories=(settings.momentum, settings.memory),
         before=momentum and momentum.at(lambda_k),
     )
-    peak = lambda_k
+    overshoot = None
     if settings.overshoot > 1 and settings.steps:
         # by noise that the first steps will meet again, so that all steps' noise stays as it is
         state = generator.get_state()
-        stake = objective.stake(objective.draw(settings.samples, generator))
+        ends = objective.ends(objective.draw(settings.samples, generator))
         generator.set_state(state)
-        limit = lambda_k.maximum(settings.overshoot_limit * stake)
-        peak = limit.minimum(settings.overshoot * lambda_k)
+        overshoot = Overshoot(
+            lambda_k,
+            *ends,
+            most=settings.overshoot,
+            limit=settings.overshoot_limit,
+            leeway=settings.leeway,
+        )
     rows = torch.arange(len(mask), device=mask.device)
     steps = torch.zeros(len(mask), dtype=torch.int64)
     history: list[Tensor] = []
@@ -266,8 +275,10 @@ def solve(
         distortion, slope = objective.gradient(current, fields, rows)
         unit = weight[:, None] / mask.shape[1]
         gradient = slope / unit + 1
-        excess = settings.excess(step)
-        surcharge = excess * (peak[rows] / weight - 1)[:, None] if excess else None
+        share = settings.excess(step)
+        surcharge = None
+        if overshoot and share:
+            surcharge = overshoot.surcharge(distortion, rows, share)[:, None]
         direction = moments.update(current, gradient, rows, 1e-8 / unit, surcharge)
         stride = settings.step_size(step) * current.clamp_min(settings.reach)
         mask[rows] = (current - stride * direction).clamp_(0, 1)

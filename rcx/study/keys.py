@@ -23,29 +23,10 @@ from rcx.starts import start_name
 RESULTS = 1
 """To be raised when the same settings give other results: what is stored is then left alone."""
 
-_SOLVER = frozenset(
-    [
-        "steps",
-        "samples",
-        "antithetic",
-        "learning_rate",
-        "late_learning_rate",
-        "early_share",
-        "decay_share",
-        "momentum",
-        "memory",
-        "reach",
-        "tolerance",
-        "stop_early",
-    ]
-)  # the fields there were at first
-_EARLIER: dict[str, Any] = {
-    "rescue": False,
-    "overshoot": 1.0,
-    "overshoot_limit": 350.0,
-    "settle_share": 0.2,
-}
+_EARLIER: dict[str, Any] = {"rescue": False, "overshoot": 1.0}
 """What later fields of the solver would have said of earlier results: then they are not named."""
+_OF_THE_OVERSHOOT = frozenset(["overshoot_limit", "leeway", "settle_share"])
+"""Fields of the solver that say nothing where lambda is not raised: there they are not named."""
 
 Document = dict[str, Any]
 
@@ -121,10 +102,11 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
 
 
 def _solver_document(solver: SolverSettings) -> Document:
+    idle = _OF_THE_OVERSHOOT if solver.overshoot == 1 else frozenset()
     return {
         name: value
         for name, value in solver.model_dump().items()
-        if name in _SOLVER or value != _EARLIER[name]
+        if name not in idle and (name not in _EARLIER or value != _EARLIER[name])
     }
 
 
