@@ -53,6 +53,17 @@ def test_curves_of_some_photographs_by_draws_and_seeds() -> None:
         assert keep["CartoonX"].draws == other.get("draws", 4)
 
 
+def test_schedules_are_compared_on_the_same_photographs() -> None:
+    rows = photo_rows("explanations", study="schedules")
+    photographs = {
+        series: set(zip(part["image"], part["normalize"], strict=True))
+        for series, part in rows.groupby("series", observed=True)
+    }
+    assert photographs["published"] <= photographs["default"]
+    assert (rows.loc[rows["series"] == "published", "steps"] == 2000).all()
+    assert photo_provenance("schedules")["versions"]["torch"]
+
+
 def test_published_sparsity_lies_between_the_published_points() -> None:
     points = published_curves("fig3-right").set_index(["series", "x"])["y"]
     assert published_sparsity("Pixel RDE", 4) == points["pixel-rde-nonsparsity", 4]
