@@ -362,7 +362,7 @@ transform_table(data.images.shape[-1], seed=seed).round(4)
 # first photograph has the loss 0.242. The rows with an overshoot took all of their steps, once.
 
 # %% mystnb={"figure": {"caption": "Schedules that were tried.", "caption_before": true, "name": "tab-tried"}}
-reference.solver_trials()
+reference.solver_trials().reset_index().style.hide(axis="index").format(precision=4, na_rep="")
 
 # %% [markdown]
 # Colour by colour sign flips of one noise field, which would make a transform serve eight samples,
