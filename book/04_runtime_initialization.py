@@ -49,7 +49,7 @@ seed: int = 0  # seed of scenes, noise and random starts
 # does: during these, $\lambda$ is up to sixteen times larger. While most of the image is kept the noise
 # hardly shows, so that what does not matter is told apart and goes; before the end $\lambda$ is back
 # at its own, and what was taken too much returns. This *overshoot* has a *leeway*: it shrinks as the
-# distortion grows, so that it cannot lead into the trap. It came last, and brought more than any other
+# distortion grows, so that it seldom leads into the trap. It came last, and brought more than any other
 # change of the schedule, see [below](what-was-tried).
 
 # %%
