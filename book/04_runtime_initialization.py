@@ -62,7 +62,6 @@ import rcx
 from rcx import reference, start_claims, trials
 from rcx.bench import solver_table, transform_table
 from rcx.profiles import load_profile
-from rcx.reference.study import INPUTS, photo_rows
 from rcx.report.curve_figures import shown
 from rcx.report.figures import explanation_figure, history_figure
 from rcx.report.start_figures import starts_figure
@@ -110,6 +109,8 @@ pd.DataFrame(
 # same 256 fresh samples, `settled at` is the step at which the run would have stopped, 0 if at none:
 
 # %% mystnb={"figure": {"caption": "The schedule exactly as published and the default one, on photographs.", "caption_before": true, "name": "tab-photo-schedules"}}
+from rcx.reference.study import INPUTS, photo_rows
+
 beside = photo_rows("explanations", study="schedules").assign(input=lambda rows: rows["normalize"].map({value: name for name, value in INPUTS.items()}))
 measures = ["loss", "distortion", "nonsparsity", "label_kept", "steps", "settled_at"]
 beside.set_index(["image", "input", "series"])[measures].rename(columns=lambda name: name.replace("_", " ")).round(4)
