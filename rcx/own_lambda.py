@@ -56,10 +56,8 @@ def rescued(
     found = attempt(solver, torch.arange(count))
     if not solver.rescue:
         return found
-    gentle, very_gentle = solver.gentler
-    narrowly = found.nonsparsity >= _HOPELESS_RATE
-    for settings, tried in ((gentle, narrowly), (very_gentle, torch.ones_like(narrowly))):
-        rows = _places(_needlessly_lost(found) & tried)
+    for settings in solver.gentler:
+        rows = _places(_needlessly_lost(found))
         if len(rows) and settings != solver:
             again = attempt(settings, rows)
             found = _replaced(found, rows, again, again.label_kept)
