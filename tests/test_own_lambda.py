@@ -65,6 +65,21 @@ def test_a_label_that_haste_has_lost_is_kept_at_the_same_lambda() -> None:
     torch.testing.assert_close(together.mask, kept.mask, rtol=1e-3, atol=1e-3)
 
 
+def test_an_empty_mask_is_mended_by_the_first_settings_that_keep_the_label() -> None:
+    images = smooth_images(2)
+
+    def found(settings: rcx.SolverSettings) -> rcx.Explanation:
+        maker = rcx.CartoonX(tiny_cnn(), 12, levels=2, solver=settings, evaluation_samples=64)
+        return maker.explain(images)
+
+    hasty = SOLVER.model_copy(update={"learning_rate": 1.0})
+    lost = found(hasty.model_copy(update={"rescue": False}))
+    assert not lost.label_kept.any() and (lost.nonsparsity < 1e-3).all()
+    gentle = found(hasty.gentler[0].model_copy(update={"rescue": False}))
+    assert gentle.label_kept.all()
+    assert torch.equal(found(hasty).mask, gentle.mask)
+
+
 def test_a_second_attempt_leaves_no_trace_in_what_follows() -> None:
     images = smooth_images(8)
     lambda_ks = (4.0, 16.0, 30.0)
