@@ -93,7 +93,7 @@ def test_the_same_claim_under_several_conditions(raw: tuple) -> None:
 
 def test_the_sweep_has_photographs_enough_for_intervals() -> None:
     rows = photo_rows("explanations", classifier=NETWORK, size=256, normalize=False, on_path=True)
-    table = sweep_table(rows)
+    table = sweep_table(rows.assign(series=rows["method"]))
     assert set(table.index.get_level_values("series")) == set(METHODS)
     assert set(LAMBDAS) == set(table.index.get_level_values("lambda_k"))
 

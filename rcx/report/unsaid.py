@@ -50,7 +50,7 @@ def photographs_table(method: str = "CartoonX") -> Styler:
         whose squared probability is below the loss (so that an empty mask, which moves the
         probability to about zero, is as good), and three measures of distortion.
     """
-    rows = photo_rows("explanations", method=method)
+    rows = photo_rows("explanations", method=method, series=method)
     what = ["classifier", "normalize", "size", "seed", "lambda_k", "image"]
     # of an explanation that was made alone and along a path, the one made alone
     rows = rows.sort_values("on_path", kind="stable").drop_duplicates(what)
