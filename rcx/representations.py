@@ -15,6 +15,13 @@ import pywt
 import torch
 from torch import Tensor
 
+from rcx.banded import BandedMatrix
+
+# On a CPU, so many neighbouring samples are transformed at a time, with the coefficients that they
+# need; in shorter signals most of the coefficients are needed anyway.
+_SAMPLES = 32
+_SHORTEST_IN_BLOCKS = 100
+
 
 class Band(NamedTuple):
     """A named slice of the coefficient axis.
@@ -115,7 +122,7 @@ class Pixels:
 
 
 class Wavelets:
-    """Two-dimensional discrete wavelet transform, as dense matrix products.
+    """Two-dimensional discrete wavelet transform, as matrix products.
 
     Each level applies one analysis matrix per direction; the inverse applies one synthesis matrix
     per direction. The matrices are PyWavelets' own one-dimensional transform of the identity, so
@@ -187,7 +194,8 @@ class Wavelets:
             bands.append(Band(f"detail {level}", start, start + 3 * height * width, shape))
         return tuple(bands)
 
-    def _matrices(self, level: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _matrices(self, level: int, like: Tensor) -> tuple[BandedMatrix, ...]:
+        """Analysis and synthesis along the rows, analysis and synthesis along the columns."""
         height, width = self._sizes[level - 1]
         rows = _filters(height, self.wavelet, self.padding, like.dtype, like.device)
         columns = _filters(width, self.wavelet, self.padding, like.dtype, like.device)
@@ -201,7 +209,7 @@ class Wavelets:
         for level in range(1, self.levels + 1):
             height, width = self._sizes[level]
             rows, _, columns, _ = self._matrices(level, images)
-            both = rows @ approximation @ columns.T
+            both = columns.on_columns(rows.on_rows(approximation))
             low, high = both.split(height, dim=-2)
             approximation, vertical = low.split(width, dim=-1)
             horizontal, diagonal = high.split(width, dim=-1)
@@ -219,7 +227,7 @@ class Wavelets:
             low = torch.cat((approximation, vertical), dim=-1)
             high = torch.cat((horizontal, diagonal), dim=-1)
             both = torch.cat((low, high), dim=-2)
-            approximation = rows @ (both @ columns.T)
+            approximation = rows.on_rows(columns.on_columns(both))
         return approximation
 
     def energy_inside(self, regions: Tensor) -> Tensor:
@@ -243,8 +251,8 @@ class Wavelets:
             height, width = self._sizes[level]
             _, up, _, across = self._matrices(level, regions)
             # what each row of coefficients draws, down to the image: low, then high frequencies
-            low_rows, high_rows = (rows @ up).split(height, dim=1)
-            low_columns, high_columns = (columns @ across).split(width, dim=1)
+            low_rows, high_rows = (rows @ up.dense).split(height, dim=1)
+            low_columns, high_columns = (columns @ across.dense).split(width, dim=1)
             for one, other in (
                 (high_rows, high_columns),
                 (low_rows, high_columns),
@@ -299,12 +307,15 @@ def _pyramid(
 @lru_cache(maxsize=256)
 def _filters(
     length: int, wavelet: str, padding: str, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor, Tensor]:
+) -> tuple[BandedMatrix, BandedMatrix]:
     """Analysis ``(2m, n)`` and synthesis ``(n, 2m)`` matrices of one level and direction."""
     low, high = pywt.dwt(np.eye(length), wavelet, mode=padding, axis=0)
     basis = np.eye(2 * len(low))
     synthesis = pywt.idwt(basis[: len(low)], basis[len(low) :], wavelet, mode=padding, axis=0)
+    whole = device.type != "cpu" or length < _SHORTEST_IN_BLOCKS
+    samples, pairs = (None, None) if whole else (_SAMPLES, _SAMPLES // 2)
     # cached tensors must stay usable by autograd, whatever mode the first caller was in
     with torch.inference_mode(False):
         analysis = torch.tensor(np.concatenate((low, high)), dtype=dtype, device=device)
-        return analysis, torch.tensor(synthesis[:length], dtype=dtype, device=device)
+        inverse = torch.tensor(synthesis[:length], dtype=dtype, device=device)
+        return BandedMatrix(analysis, pairs, samples), BandedMatrix(inverse, samples, pairs)

@@ -15,7 +15,7 @@ from rcx import representations
 from rcx.representations import Pixels, Representation, Wavelets, deepest_level
 
 WAVELETS = ("haar", "db3", "sym4", "bior4.4", "rbio2.2", "coif1", "dmey")
-SIZES = ((32, 32), (33, 47), (40, 21))
+SIZES = ((32, 32), (33, 47), (40, 21), (104, 131))  # the last is transformed in blocks
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-9}
 # PyWavelets' inverse of its discrete Meyer wavelet is approximate: the filters are cut off
 INEXACT = {"dmey": 0.05}
@@ -86,7 +86,7 @@ def test_analysis_equals_pywavelets_and_synthesis_inverts_it(
 @pytest.mark.parametrize("padding", pywt.Modes.modes)
 @pytest.mark.parametrize("wavelet", ["haar", "db3", "bior2.2"])
 def test_every_padding_equals_pywavelets(wavelet: str, padding: str) -> None:
-    for size in ((32, 32), (19, 30)):
+    for size in ((32, 32), (19, 30), (100, 107)):
         images = draw(1, *size, dtype=torch.float64)
         for transform in each_depth(wavelet, size, padding):
             coefficients = transform.analyse(images)
@@ -183,6 +183,8 @@ REPRESENTATIONS = (
     Wavelets((17, 22), "db3", 2),
     Wavelets((16, 13), "bior4.4", 1, "symmetric"),
     Wavelets((15, 16), "sym4", 2, "periodization"),
+    Wavelets((101, 112), "db3", 3),
+    Wavelets((104, 101), "bior4.4", 2, "periodization"),
 )
 by_representation = pytest.mark.parametrize("representation", REPRESENTATIONS, ids=repr)
 

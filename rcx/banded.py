@@ -1,0 +1,107 @@
+"""Products with matrices that are mostly zeros, as those of wavelets are: block by block."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+# a gap of so many zeros is worth a product of its own
+_GAP = 32
+
+
+class _Block(NamedTuple):
+    """Rows of a matrix, and what they hold in the columns where they are not zero."""
+
+    rows: slice
+    parts: tuple[tuple[slice, Tensor], ...]
+
+
+class BandedMatrix:
+    """A matrix ``(n, m)`` of which a few neighbouring rows need but a few of the columns.
+
+    Parameters
+    ----------
+    matrix : Tensor
+        ``(n, m)``, constant.
+    rows, columns : int, optional
+        How many rows are multiplied together, and how many columns in products with the transposed
+        matrix: the gradients. All of them by default, as is best for a small matrix and on a GPU.
+
+    Attributes
+    ----------
+    dense : Tensor
+        The matrix.
+    blocks, transposed_blocks : list of _Block
+        Of the matrix, and of the transposed one.
+    """
+
+    def __init__(self, matrix: Tensor, rows: int | None = None, columns: int | None = None) -> None:
+        self.dense = matrix
+        self.blocks = _blocks(matrix, rows or len(matrix))
+        self.transposed_blocks = _blocks(matrix.T, columns or len(matrix.T))
+
+    def on_rows(self, tensor: Tensor) -> Tensor:
+        """``matrix @ tensor`` for a tensor ``(..., m, w)``."""
+        if len(self.blocks) == 1:
+            return self.dense @ tensor
+        result: Tensor = _OnRows.apply(tensor, self.blocks, self.transposed_blocks)
+        return result
+
+    def on_columns(self, tensor: Tensor) -> Tensor:
+        """``tensor @ matrix.T`` for a tensor ``(..., h, m)``."""
+        if len(self.blocks) == 1:
+            return tensor @ self.dense.T
+        result: Tensor = _OnColumns.apply(tensor, self.blocks, self.transposed_blocks)
+        return result
+
+
+def _blocks(matrix: Tensor, rows: int) -> list[_Block]:
+    """Cut a matrix into blocks of rows, and each of them into runs of columns."""
+    blocks = []
+    for start in range(0, len(matrix), rows):
+        some = matrix[start : start + rows]
+        used = some.any(0).nonzero().flatten()
+        ends = (used.diff() > _GAP).nonzero().flatten() + 1
+        runs = [run for run in used.tensor_split(ends.cpu()) if len(run)]
+        columns = [slice(int(run[0]), int(run[-1]) + 1) for run in runs]
+        parts = tuple((chosen, some[:, chosen].contiguous()) for chosen in columns)
+        blocks.append(_Block(slice(start, start + len(some)), parts))
+    return blocks
+
+
+class _OnRows(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        context: Any, tensor: Tensor, blocks: list[_Block], transposed: list[_Block]
+    ) -> Tensor:
+        context.swapped = transposed, blocks
+        many = tensor.flatten(0, -3) if tensor.ndim > 2 else tensor[None]
+        product = tensor.new_zeros(len(many), blocks[-1].rows.stop, tensor.shape[-1])
+        for rows, parts in blocks:
+            for columns, part in parts:
+                product[:, rows].baddbmm_(part.expand(len(many), -1, -1), many[:, columns])
+        return product.view(*tensor.shape[:-2], *product.shape[1:])
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return _OnRows.apply(gradient, *context.swapped), None, None
+
+
+class _OnColumns(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        context: Any, tensor: Tensor, blocks: list[_Block], transposed: list[_Block]
+    ) -> Tensor:
+        context.swapped = transposed, blocks
+        many = tensor.reshape(-1, tensor.shape[-1])
+        product = tensor.new_zeros(len(many), blocks[-1].rows.stop)
+        for rows, parts in blocks:
+            for columns, part in parts:
+                product[:, rows].addmm_(many[:, columns], part.T)
+        return product.view(*tensor.shape[:-1], product.shape[-1])
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return _OnColumns.apply(gradient, *context.swapped), None, None
