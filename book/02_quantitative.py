@@ -346,12 +346,13 @@ sparsity["published"] = pd.Series({name: published_sparsity(name, value) for nam
 sparsity.map("{:.4f}".format)
 
 # %% [markdown]
-# What the photographs' numbers were made with:
+# What the photographs' numbers were made with, one study after the other:
 
 # %% mystnb={"figure": {"caption": "Where the numbers of the photographs come from.", "caption_before": true, "name": "tab-provenance"}}
-provenance = photo_provenance()
-facts = {"machine": provenance["machine"], **provenance["versions"], "hours of computing": round(provenance["seconds_of_results"] / 3600, 1)}
-pd.Series(facts, name="").to_frame()
+pd.DataFrame([
+    {"machine": account["machine"], **account["versions"], "hours of computing": round(account["seconds_of_results"] / 3600, 1)}
+    for account in photo_provenance()
+]).T
 
 # %% [markdown]
 # ## What was found

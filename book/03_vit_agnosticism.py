@@ -458,8 +458,7 @@ shown(on_objects)
 # All the above was computed while this page was made. The same on the study's own photographs was run
 # once, with `rcx study --profile imagenet`, and its numbers came with this package: MobileNetV3-Small and
 # DeiT-Tiny at 224 pixels, $\lambda = 20$ for the first and 10 for the second as in the report, with images
-# as published, not normalised, and normalised as the networks were trained. At 224 pixels both networks were
-# explained by an earlier default solver, of 300 steps without an overshoot of $\lambda$.
+# as published, not normalised, and normalised as the networks were trained.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-vit-photographs"}}
 from rcx.reference.study import CONDITIONS, INPUTS, photo_curves, photo_networks, photo_rows
@@ -501,7 +500,8 @@ shown(as_well_on_photos)
 
 # %% [markdown]
 # The report's search for the transformer's $\lambda$, from 2 to 200, with black, dense and useful
-# explanations counted as defined above:
+# explanations counted as defined above. It was done by an earlier default solver, of 300 steps without
+# an overshoot of $\lambda$:
 
 # %% mystnb={"figure": {"caption": "The transformer's lambda on the photographs.", "caption_before": true, "name": "tab-photo-search"}}
 searched = photo_rows("explanations", classifier=networks["ViT"], on_path=True, seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.resources import files
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_schedules_are_compared_on_the_same_photographs() -> None:
     }
     assert photographs["published"] <= photographs["default"]
     assert (rows.loc[rows["series"] == "published", "steps"] == 2000).all()
-    assert photo_provenance("schedules")["versions"]["torch"]
+    assert all(account["versions"]["torch"] for account in photo_provenance("schedules"))
 
 
 def test_published_sparsity_lies_between_the_published_points() -> None:
@@ -77,7 +78,7 @@ def test_every_explained_photograph_has_its_curves(raw: tuple) -> None:
     )
     assert rows.groupby("series", observed=True).size().eq(len(raw[0]["CartoonX"])).all()
     assert not rows[["image", "series"]].duplicated().any()
-    assert photo_provenance()["settings"]["profile"] == "imagenet"
+    assert all(account["settings"]["profile"] == "imagenet" for account in photo_provenance())
 
 
 def test_the_same_claim_under_several_conditions(raw: tuple) -> None:
@@ -113,18 +114,45 @@ def test_nothing_was_measured_of_another_network_and_columns_are_known() -> None
         photo_rows("curves", model="x")
 
 
-def test_images_that_are_not_finished_are_left_out(tmp_path: Path) -> None:
-    run = {"classifier": "c", "normalize": True, "size": 8, "seed": 0, "result": "x", "run": 0}
-    rows = [{"image": i, "series": s, **run} for i in ("a", "b", "c") for s in ("one", "two")]
-    folder = tmp_path / "tables"
-    folder.mkdir()
+def write_tables(study: Path, rows: list[dict], settings: dict) -> None:
+    folder = study / "tables"
+    folder.mkdir(parents=True)
     for table in ("curves", "explanations"):
-        # and one that two runs have in common
-        pd.DataFrame([*rows[:5], {**rows[0], "run": 1}]).to_parquet(folder / f"{table}.parquet")
-    (folder / "provenance.json").write_text("{}")
+        columns = pd.DataFrame(rows).astype({"series": "category"})
+        columns.to_parquet(folder / f"{table}.parquet")
+    (folder / "provenance.json").write_text(json.dumps({"settings": settings}))
+
+
+def measured(image: str, series: str, loss: float = 0.0, run: int = 0) -> dict:
+    return {"image": image, "classifier": "c", "normalize": True, "size": 8, "seed": 0} | {
+        "series": series, "direction": "keep", "protocol": "fair", "measure": "l2", "draws": 1,
+        "lambda_k": 4.0, "on_path": False, "loss": loss, "result": "x", "run": run,
+    }  # fmt: skip
+
+
+def test_images_that_are_not_finished_are_left_out(tmp_path: Path) -> None:
+    rows = [measured(image, series) for image in "abc" for series in ("one", "two")]
+    # and one that two runs have in common
+    write_tables(tmp_path, [*rows[:5], measured("a", "one", run=1)], {})
     assert publish(tmp_path, tmp_path / "out") == {"curves": 4, "explanations": 4}
     kept = pd.read_parquet(tmp_path / "out" / "curves.parquet")
     assert set(kept["image"]) == {"a", "b"} and "result" not in kept
+
+
+def test_measurements_are_added_and_those_made_again_replaced(tmp_path: Path) -> None:
+    first = [measured(image, series, 1.0) for image in "ab" for series in ("one", "two")]
+    write_tables(tmp_path / "first", first, {"images": ["/home/me/a.png"]})
+    write_tables(tmp_path / "second", [measured(i, "two", 2.0) for i in "bc"], {"images": None})
+    for study in ("first", "second", "second"):
+        publish(tmp_path / study, tmp_path / "out")
+    for table in ("curves", "explanations"):
+        kept = pd.read_parquet(tmp_path / "out" / f"{table}.parquet")
+        losses = kept.set_index(["image", "series"])["loss"].to_dict()
+        known = {("a", "one"): 1.0, ("a", "two"): 1.0, ("b", "one"): 1.0}
+        assert losses == known | {("b", "two"): 2.0, ("c", "two"): 2.0}
+        assert kept["series"].dtype == "category"
+    accounts = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert [account["settings"]["images"] for account in accounts] == [["a.png"], None]
 
 
 AGAIN = """

@@ -1,7 +1,8 @@
 """What studies measured on the published study's photographs.
 
-``python -m rcx.reference.study results/imagenet`` copies the tables of ``rcx study --profile
-imagenet`` here, as far as it went; with a second argument those of another study, see `Study`.
+``python -m rcx.reference.study results/imagenet`` adds the tables of ``rcx study --profile
+imagenet`` to those here, as far as it went; with a second argument those of another study, see
+`Study`. What is measured again takes the place of what was.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ CONDITIONS: dict[str, _Condition] = {
 """Arguments for `photo_curves` and `photo_networks`, by what the conditions are called."""
 
 _LEFT_OUT = ["result", "place", "run", "image_sha256"]  # of the store, and not of the images
+
+# columns that tell measurements apart
+_MEASURED: dict[Table, list[str]] = {
+    "curves": ["image", *RUN, "series", "direction", "protocol", "measure", "draws"],
+    "explanations": ["image", *RUN, "series", "lambda_k", "on_path"],
+}
 
 
 def photo_rows(table: Table, *, study: Study = "photographs", **where: object) -> pd.DataFrame:
@@ -177,44 +184,65 @@ def _in_common(
     )
 
 
-def photo_provenance(study: Study = "photographs") -> dict[str, Any]:
-    """Load what the photographs' measurements were made with: settings, versions, machine, time."""
+def photo_provenance(study: Study = "photographs") -> list[dict[str, Any]]:
+    """Load what the photographs' measurements were made with: settings, versions, machine, time.
+
+    One account for each study, in order; a later one's rows replaced those of the same measurement.
+    """
     text = files("rcx.reference").joinpath(study, "provenance.json").read_text(encoding="utf-8")
-    provenance: dict[str, Any] = json.loads(text)
-    return provenance
+    accounts: list[dict[str, Any]] = json.loads(text)
+    return accounts
 
 
 def publish(study: Path, folder: Path) -> dict[Table, int]:
-    """Copy the tables of a study, without the images that are not finished.
+    """Add the tables of a study to those in a folder, without the images that are not finished.
 
     Parameters
     ----------
     study : Path
         The output folder of ``rcx study``.
     folder : Path
-        Where the tables go, those that have rows; made if need be.
+        Where the tables are; made if need be. Rows that tell of the same measurement are replaced.
 
     Returns
     -------
     dict
-        Rows of each table.
+        Rows of each table that are added.
     """
     folder.mkdir(parents=True, exist_ok=True)
     counts: dict[Table, int] = {}
-    tables: tuple[Table, ...] = ("curves", "explanations")
-    for table in tables:
-        rows = pd.read_parquet(study / "tables" / f"{table}.parquet")
-        rows = _finished(rows)
+    for table, measured in _MEASURED.items():
+        rows = _finished(pd.read_parquet(study / "tables" / f"{table}.parquet"))
         rows = rows.drop(columns=[name for name in _LEFT_OUT if name in rows])
         # an image that two runs have in common has its rows twice
         rows = rows.drop_duplicates(ignore_index=True)
         counts[table] = len(rows)
         if len(rows):
-            rows.to_parquet(folder / f"{table}.parquet", compression="zstd", index=False)
-    provenance = json.loads((study / "tables" / "provenance.json").read_text(encoding="utf-8"))
-    text = json.dumps(provenance, indent=1, sort_keys=True)
-    (folder / "provenance.json").write_text(text + "\n", encoding="utf-8")
+            path = folder / f"{table}.parquet"
+            known = pd.read_parquet(path) if path.exists() else rows.head(0)
+            _replaced(known, rows, measured).to_parquet(path, compression="zstd", index=False)
+    _add_account(study / "tables" / "provenance.json", folder / "provenance.json")
     return counts
+
+
+def _replaced(known: pd.DataFrame, rows: pd.DataFrame, measured: list[str]) -> pd.DataFrame:
+    """Rows that are known and of other measurements, and the new ones."""
+    keys, new = (pd.MultiIndex.from_frame(part[measured].astype(str)) for part in (known, rows))
+    merged = pd.concat([known[~keys.isin(new)], rows], ignore_index=True)
+    # concatenating categories of different values gives plain text
+    return merged.astype(dict.fromkeys(rows.select_dtypes("category"), "category"))
+
+
+def _add_account(new: Path, path: Path) -> None:
+    """Add a study's account to the list of those that were published, in place of the same one."""
+    account = json.loads(new.read_text(encoding="utf-8"))
+    settings = account.get("settings", {})
+    if settings.get("images"):  # their names; where they lay is of no use elsewhere
+        settings["images"] = [Path(name).name for name in settings["images"]]
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    accounts = [one for one in known if one.get("settings") != settings] + [account]
+    text = json.dumps(accounts, indent=1, sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _finished(rows: pd.DataFrame) -> pd.DataFrame:
@@ -226,7 +254,7 @@ def _finished(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Copy the tables of the study in the folder that the first argument names."""
+    """Add the tables of the study in the folder that the first argument names."""
     study, name = [*(sys.argv[1:] if arguments is None else arguments), "photographs"][:2]
     print(publish(Path(study), Path(__file__).parent / name))
 

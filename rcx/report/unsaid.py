@@ -46,7 +46,7 @@ def photographs_table(method: str = "CartoonX") -> Styler:
     Returns
     -------
     Styler
-        A row for each classifier, kind of input and lambda: how many images, labels lost, images
+        A row for each classifier, size, kind of input and lambda: how many images, labels lost, images
         whose squared probability is below the loss (so that an empty mask, which moves the
         probability to about zero, is as good), and three measures of distortion.
     """
@@ -59,7 +59,7 @@ def photographs_table(method: str = "CartoonX") -> Styler:
         lost=~rows["label_kept"].astype(bool),
         better=rows["probability"] ** 2 < rows["loss"],
     )
-    groups = rows.groupby(["classifier", "inputs", "lambda_k"])
+    groups = rows.groupby(["classifier", "size", "inputs", "lambda_k"])
     table = groups.agg(
         images=("image", "nunique"),
         lost=("lost", "mean"),
