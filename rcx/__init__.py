@@ -4,13 +4,10 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rcx.system import reuse_freed_memory
-
 # Threads that wait for each other spin by default for long, which on a machine that has other work
 # too makes a step several times slower. It has to be said before torch is imported.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
-reuse_freed_memory()
 
 if TYPE_CHECKING:
     from rcx.classifiers import Classifier, load_classifier

@@ -13,6 +13,7 @@ from rcx.commands.explain import explain
 from rcx.commands.store import store
 from rcx.commands.study import study
 from rcx.commands.train_start import train_start
+from rcx.system import reuse_freed_memory
 
 app = typer.Typer(
     name="rcx",
@@ -45,9 +46,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def rcx(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit."),
     ] = False,
 ) -> None:
     """CartoonX: what an image classifier needs to see of an image, as a cartoon."""
+    if context.invoked_subcommand != "bench":  # which times other code, too, as that is run
+        reuse_freed_memory()

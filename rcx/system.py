@@ -13,18 +13,24 @@ _LARGEST_MMAP_THRESHOLD = 2**25
 _KEPT = 2**30
 
 
+# what Dask sets for its workers: so that they give back what tables took, at once
+_DASKS_OWN = ("MALLOC_TRIM_THRESHOLD_", "65536")
+
+
 def reuse_freed_memory() -> None:
     """Keep up to a gigabyte of freed memory for what comes next, where the C library is glibc.
 
-    It maps large tensors anew each time by default, and a network's pass then waits for the system
-    to clear their pages. What the environment says of it (``MALLOC_...``) stays as it is.
+    By default it gives large pieces back, and a network's pass waits for the system to clear their
+    pages again; in a Dask worker, for most of the time. As it holds for all of a process, it is for
+    those of the command line and of its workers. What the environment says (``MALLOC_...``) stays.
     """
-    told = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
-    if told or platform.libc_ver()[0] != "glibc":
+    told = set(os.environ.items()) - {_DASKS_OWN}
+    if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name, _ in told):
         return
-    mallopt = ctypes.CDLL(None).mallopt
-    mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-    mallopt(_TRIM_THRESHOLD, _KEPT)
+    if platform.libc_ver()[0] == "glibc":
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
+        mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
 def write_whole(path: Path, content: bytes) -> None:

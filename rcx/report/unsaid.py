@@ -46,8 +46,8 @@ def photographs_table(method: str = "CartoonX") -> Styler:
     Returns
     -------
     Styler
-        A row for each classifier, size, kind of input and lambda: how many images, labels lost, images
-        whose squared probability is below the loss (so that an empty mask, which moves the
+        A row for each classifier, size, kind of input and lambda: how many images, labels lost,
+        images whose squared probability is below the loss (so that an empty mask, which moves the
         probability to about zero, is as good), and three measures of distortion.
     """
     rows = photo_rows("explanations", method=method, series=method)

@@ -16,6 +16,7 @@ from rcx.study.setup import Hardware
 from rcx.study.sources import Failure
 from rcx.study.store import Store, StoreError
 from rcx.study.work import Advance, Outcome, Work
+from rcx.system import reuse_freed_memory
 from rcx.text import printable, reason
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _on(
 
 def _work(task: Task, folder: Path, hardware: Hardware) -> Outcome:
     """What a worker does: the same as `Study.here`, with a GPU of its own."""
+    reuse_freed_memory()
     setup = ready(task.variant, hardware._replace(device=_own_device(hardware.device)))
     return Work(setup, _store(folder))(task.places)
 
