@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -30,6 +31,15 @@ def bench(
             "real classifiers. Otherwise a few of its steps are timed.",
         ),
     ] = False,
+    published_code: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Instead: the study's own code, for a few steps on the same noise as the "
+            "published preset. FOLDER is cartoonx/ in a clone of github.com/elidub/MLRC-CartoonX; "
+            "what is in it is run.",
+        ),
+    ] = None,
     seed: Seed = 0,
     scaling: Annotated[
         bool,
@@ -66,6 +76,14 @@ def bench(
             f"{torch.get_num_threads()} threads, torch {torch.__version__}",
             stderr=False,
         )
+        if published_code is not None:
+            from rcx.published_code import published_code_table
+
+            beside = published_code_table(
+                published_code, chosen.classifier, chosen.images, seed=seed
+            )
+            show_table("The study's code, and this package's", beside)
+            return
         show_table("Inverse wavelet transform", transform_table(size, seed=seed))
         if not torch.cuda.is_available():
             curves = curve_table(chosen.classifier, chosen.images[:1], seed=seed)
