@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,9 @@ class _Block(NamedTuple):
 
     rows: slice
     parts: tuple[tuple[slice, Tensor], ...]
+
+
+_Blocks = list[_Block]
 
 
 class BandedMatrix:
@@ -46,18 +50,18 @@ class BandedMatrix:
         """``matrix @ tensor`` for a tensor ``(..., m, w)``."""
         if len(self.blocks) == 1:
             return self.dense @ tensor
-        result: Tensor = _OnRows.apply(tensor, self.blocks, self.transposed_blocks)
+        result: Tensor = _Product.apply(tensor, _on_rows, self.blocks, self.transposed_blocks)
         return result
 
     def on_columns(self, tensor: Tensor) -> Tensor:
         """``tensor @ matrix.T`` for a tensor ``(..., h, m)``."""
         if len(self.blocks) == 1:
             return tensor @ self.dense.T
-        result: Tensor = _OnColumns.apply(tensor, self.blocks, self.transposed_blocks)
+        result: Tensor = _Product.apply(tensor, _on_columns, self.blocks, self.transposed_blocks)
         return result
 
 
-def _blocks(matrix: Tensor, rows: int) -> list[_Block]:
+def _blocks(matrix: Tensor, rows: int) -> _Blocks:
     """Cut a matrix into blocks of rows, and each of them into runs of columns."""
     blocks = []
     for start in range(0, len(matrix), rows):
@@ -71,37 +75,38 @@ def _blocks(matrix: Tensor, rows: int) -> list[_Block]:
     return blocks
 
 
-class _OnRows(torch.autograd.Function):
+def _on_rows(tensor: Tensor, blocks: _Blocks) -> Tensor:
+    many = tensor.flatten(0, -3) if tensor.ndim > 2 else tensor[None]
+    product = tensor.new_zeros(len(many), blocks[-1].rows.stop, tensor.shape[-1])
+    for rows, parts in blocks:
+        for columns, part in parts:
+            product[:, rows].baddbmm_(part.expand(len(many), -1, -1), many[:, columns])
+    return product.view(*tensor.shape[:-2], *product.shape[1:])
+
+
+def _on_columns(tensor: Tensor, blocks: _Blocks) -> Tensor:
+    many = tensor.reshape(-1, tensor.shape[-1])
+    product = tensor.new_zeros(len(many), blocks[-1].rows.stop)
+    for rows, parts in blocks:
+        for columns, part in parts:
+            product[:, rows].addmm_(many[:, columns], part.T)
+    return product.view(*tensor.shape[:-1], product.shape[-1])
+
+
+class _Product(torch.autograd.Function):
+    """A product along rows or columns; its gradient is the transposed matrix's."""
+
     @staticmethod
     def forward(
-        context: Any, tensor: Tensor, blocks: list[_Block], transposed: list[_Block]
+        context: Any,
+        tensor: Tensor,
+        multiply: Callable[[Tensor, _Blocks], Tensor],
+        blocks: _Blocks,
+        transposed: _Blocks,
     ) -> Tensor:
-        context.swapped = transposed, blocks
-        many = tensor.flatten(0, -3) if tensor.ndim > 2 else tensor[None]
-        product = tensor.new_zeros(len(many), blocks[-1].rows.stop, tensor.shape[-1])
-        for rows, parts in blocks:
-            for columns, part in parts:
-                product[:, rows].baddbmm_(part.expand(len(many), -1, -1), many[:, columns])
-        return product.view(*tensor.shape[:-2], *product.shape[1:])
+        context.others = multiply, transposed, blocks
+        return multiply(tensor, blocks)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _OnRows.apply(gradient, *context.swapped), None, None
-
-
-class _OnColumns(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        context: Any, tensor: Tensor, blocks: list[_Block], transposed: list[_Block]
-    ) -> Tensor:
-        context.swapped = transposed, blocks
-        many = tensor.reshape(-1, tensor.shape[-1])
-        product = tensor.new_zeros(len(many), blocks[-1].rows.stop)
-        for rows, parts in blocks:
-            for columns, part in parts:
-                product[:, rows].addmm_(many[:, columns], part.T)
-        return product.view(*tensor.shape[:-1], product.shape[-1])
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _OnColumns.apply(gradient, *context.swapped), None, None
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        return _Product.apply(gradient, *context.others), None, None, None
