@@ -18,8 +18,13 @@ from rcx.representations import Representation
 _PIXELS_PER_PASS = {"cpu": 2**20, "cuda": 2**24}
 
 
-# images, and the noise fields that they meet
-_Pass = tuple[slice, Tensor]
+class _Pass(NamedTuple):
+    """Images, the noise fields that they meet, with which signs, and their share of all samples."""
+
+    images: slice
+    fields: Tensor
+    signs: Tensor | None
+    share: float
 
 
 class Answer(NamedTuple):
@@ -137,18 +142,18 @@ class Objective:
 
         @torch.enable_grad()
         def slope(classifier: nn.Module, chosen: _Pass) -> tuple[Tensor, Tensor]:
-            part, some = chosen
+            part = chosen.images
             free = mask[part].detach().requires_grad_()
-            logits = self._answer(classifier, free, some, rows[part])
-            share = self._distances(logits, rows[part]).mean(1) * (len(some) / len(fields))
+            logits = self._answer(classifier, free, chosen, rows[part])
+            share = self._distances(logits, rows[part]).mean(1) * chosen.share
             (gradient,) = torch.autograd.grad(share.sum(), free)
             return share.detach(), gradient
 
         values, gradient = mask.new_zeros(len(mask)), torch.zeros_like(mask)
         passes = self._passes(len(mask), fields)
-        for (part, _), (share, steepest) in zip(passes, self.lanes.map(slope, passes), strict=True):
-            values[part] += share
-            gradient[part] += steepest
+        for chosen, (share, steepest) in zip(passes, self.lanes.map(slope, passes), strict=True):
+            values[chosen.images] += share
+            gradient[chosen.images] += steepest
         self._check(values, rows)
         return values, gradient
 
@@ -162,13 +167,13 @@ class Objective:
 
         @torch.no_grad()
         def judge(classifier: nn.Module, chosen: _Pass) -> tuple[Tensor, Tensor]:
-            part, some = chosen
-            logits = self._answer(classifier, mask[part], some, rows[part])
+            part = chosen.images
+            logits = self._answer(classifier, mask[part], chosen, rows[part])
             return self._distances(logits, rows[part]), logits.softmax(-1)
 
         passes = self._passes(len(mask), fields)
         judged = self.lanes.map(judge, passes)
-        for (part, _), (distances, answers) in zip(passes, judged, strict=True):
+        for (part, *_), (distances, answers) in zip(passes, judged, strict=True):
             first[part] += distances.sum(1) / samples
             second[part] += distances.square().sum(1) / samples
             probabilities[part] += answers.sum(1) / samples
@@ -185,19 +190,23 @@ class Objective:
     def _passes(self, images: int, fields: Tensor) -> list[_Pass]:
         """Split images and noise fields so that no pass holds more than ``chunk`` obfuscations.
 
-        And so that every lane has a part, where there is enough to do.
+        And so that every lane has a part, where there is enough to do: of a single noise field each
+        lane has another sign.
         """
+        if images == len(fields) == 1 < len(self.lanes) and self.signs is not None:
+            whole = slice(0, 1)
+            return [_Pass(whole, fields, sign, 1 / len(self.signs)) for sign in self.signs.split(1)]
         each = self.samples_per_field
         share = -(-images * len(fields) * each // len(self.lanes))
         most = max(each, min(self.chunk, share)) // each
         images_per_pass = max(1, most // min(len(fields), most))
         return [
-            (slice(start, start + images_per_pass), some)
+            _Pass(slice(start, start + images_per_pass), some, self.signs, len(some) / len(fields))
             for start in range(0, images, images_per_pass)
             for some in fields.split(most)
         ]
 
-    def _answer(self, classifier: nn.Module, mask: Tensor, fields: Tensor, rows: Tensor) -> Tensor:
+    def _answer(self, classifier: nn.Module, mask: Tensor, chosen: _Pass, rows: Tensor) -> Tensor:
         """Logits ``(n, L, classes)`` of the obfuscations."""
         noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
         obfuscations = obfuscate(
@@ -205,8 +214,8 @@ class Objective:
             self.coefficients[rows],
             mask,
             noise,
-            fields,
-            self.signs,
+            chosen.fields,
+            chosen.signs,
             clamp=self.clamp,
         )
         # the order of axes in which convolutions and their gradients are quickest
