@@ -18,7 +18,7 @@ _DASKS_OWN = ("MALLOC_TRIM_THRESHOLD_", "65536")
 
 
 def reuse_freed_memory() -> None:
-    """Keep up to a gigabyte of freed memory for what comes next, where the C library is glibc.
+    """Keep freed memory, a gigabyte and more, for what comes next, where the C library is glibc.
 
     By default it gives large pieces back, and a network's pass waits for the system to clear their
     pages again; in a Dask worker, for most of the time. As it holds for all of a process, it is for
