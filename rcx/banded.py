@@ -31,31 +31,31 @@ class BandedMatrix:
         ``(n, m)``, constant.
     rows, columns : int, optional
         How many rows are multiplied together, and how many columns in products with the transposed
-        matrix: the gradients. All of them by default, as is best for a small matrix and on a GPU.
+        matrix: the gradients. By default all of them, as is best for a small matrix and on a GPU.
 
     Attributes
     ----------
     dense : Tensor
         The matrix.
     blocks, transposed_blocks : list of _Block
-        Of the matrix, and of the transposed one.
+        Of the matrix, and of the transposed one; empty where all rows are multiplied together.
     """
 
     def __init__(self, matrix: Tensor, rows: int | None = None, columns: int | None = None) -> None:
         self.dense = matrix
-        self.blocks = _blocks(matrix, rows or len(matrix))
-        self.transposed_blocks = _blocks(matrix.T, columns or len(matrix.T))
+        self.blocks = _blocks(matrix, rows) if rows else []
+        self.transposed_blocks = _blocks(matrix.T, columns or len(matrix.T)) if rows else []
 
     def on_rows(self, tensor: Tensor) -> Tensor:
         """``matrix @ tensor`` for a tensor ``(..., m, w)``."""
-        if len(self.blocks) == 1:
+        if not self.blocks:
             return self.dense @ tensor
         result: Tensor = _Product.apply(tensor, _on_rows, self.blocks, self.transposed_blocks)
         return result
 
     def on_columns(self, tensor: Tensor) -> Tensor:
         """``tensor @ matrix.T`` for a tensor ``(..., h, m)``."""
-        if len(self.blocks) == 1:
+        if not self.blocks:
             return tensor @ self.dense.T
         result: Tensor = _Product.apply(tensor, _on_columns, self.blocks, self.transposed_blocks)
         return result

@@ -185,11 +185,11 @@ def solver_table(
     """
     rows: list[dict[str, Any]] = []
     published = SolverSettings.preset("published")
-    timed = published if whole else published.model_copy(update={"steps": published_steps})
+    measured = published if whole else published.model_copy(update={"steps": published_steps})
     for method in (CartoonX, PixelRDE):
-        slow, slow_seconds = _timed(method(classifier, solver=timed, seed=seed), images)
-        slow_seconds *= published.steps / timed.steps
-        fast, fast_seconds = _timed(method(classifier, seed=seed), images)
+        slow, slow_seconds = timed(method(classifier, solver=measured, seed=seed), images)
+        slow_seconds *= published.steps / measured.steps
+        fast, fast_seconds = timed(method(classifier, seed=seed), images)
         quality = _quality(slow) if whole else {"steps": float(published.steps)}
         rows += [
             {"method": method.method, "solver": "published", "seconds": slow_seconds, **quality},
@@ -200,8 +200,8 @@ def solver_table(
     return pd.DataFrame(rows).set_index(["method", "solver"])
 
 
-def _timed(explainer: Explainer, images: Tensor) -> tuple[Explanation, float]:
-    """Explain, and tell the seconds per image."""
+def timed(explainer: Explainer, images: Tensor) -> tuple[Explanation, float]:
+    """Explain images ``(N, 3, H, W)``, and tell the wall seconds per image."""
     begin = time.perf_counter()
     explanation = explainer.explain(images)
     return explanation, (time.perf_counter() - begin) / len(images)

@@ -23,8 +23,10 @@ for _ in range(5):
 print(faults() - before)
 """
 
+KEEP = "from rcx.system import reuse_freed_memory; reuse_freed_memory()"
 
-def page_faults(first: str = "", **environment: str) -> int:
+
+def page_faults(first: str, **environment: str) -> int:
     told = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
     done = subprocess.run(
         [sys.executable, "-c", FAULTS.format(first=first)],
@@ -39,16 +41,14 @@ def page_faults(first: str = "", **environment: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
 def test_freed_memory_is_used_again_unless_the_environment_says_otherwise() -> None:
     each_time = 5 * 40 * 2**22 // 4096
-    told = "from rcx.system import reuse_freed_memory; reuse_freed_memory()"
-    assert page_faults(told) < each_time / 10
-    assert page_faults(told, MALLOC_TRIM_THRESHOLD_="1048576") > each_time / 2
+    assert page_faults(KEEP) < each_time / 10
+    assert page_faults(KEEP, MALLOC_TRIM_THRESHOLD_="1048576") > each_time / 2
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
 def test_a_dask_worker_keeps_memory_too() -> None:
-    told = "from rcx.system import reuse_freed_memory; reuse_freed_memory()"
     dasks = distributed_config()["MALLOC_TRIM_THRESHOLD_"]
-    assert page_faults(told, MALLOC_TRIM_THRESHOLD_=str(dasks)) < 40 * 2**22 // 4096 / 2
+    assert page_faults(KEEP, MALLOC_TRIM_THRESHOLD_=str(dasks)) < 40 * 2**22 // 4096 / 2
 
 
 def distributed_config() -> dict[str, object]:
