@@ -68,7 +68,8 @@ def _blocks(matrix: Tensor, rows: int) -> _Blocks:
         some = matrix[start : start + rows]
         used = some.any(0).nonzero().flatten()
         ends = (used.diff() > _GAP).nonzero().flatten() + 1
-        runs = [run for run in used.tensor_split(ends.cpu()) if len(run)]
+        # where all are zeros, one of them is multiplied, so that the product is written
+        runs = used.tensor_split(ends.cpu()) if len(used) else [used.new_zeros(1)]
         columns = [slice(int(run[0]), int(run[-1]) + 1) for run in runs]
         parts = tuple((chosen, some[:, chosen].contiguous()) for chosen in columns)
         blocks.append(_Block(slice(start, start + len(some)), parts))
@@ -77,19 +78,20 @@ def _blocks(matrix: Tensor, rows: int) -> _Blocks:
 
 def _on_rows(tensor: Tensor, blocks: _Blocks) -> Tensor:
     many = tensor.flatten(0, -3) if tensor.ndim > 2 else tensor[None]
-    product = tensor.new_zeros(len(many), blocks[-1].rows.stop, tensor.shape[-1])
+    product = tensor.new_empty(len(many), blocks[-1].rows.stop, tensor.shape[-1])
     for rows, parts in blocks:
-        for columns, part in parts:
-            product[:, rows].baddbmm_(part.expand(len(many), -1, -1), many[:, columns])
+        for number, (columns, part) in enumerate(parts):
+            one = part.expand(len(many), -1, -1)
+            product[:, rows].baddbmm_(one, many[:, columns], beta=min(number, 1))
     return product.view(*tensor.shape[:-2], *product.shape[1:])
 
 
 def _on_columns(tensor: Tensor, blocks: _Blocks) -> Tensor:
     many = tensor.reshape(-1, tensor.shape[-1])
-    product = tensor.new_zeros(len(many), blocks[-1].rows.stop)
+    product = tensor.new_empty(len(many), blocks[-1].rows.stop)
     for rows, parts in blocks:
-        for columns, part in parts:
-            product[:, rows].addmm_(many[:, columns], part.T)
+        for number, (columns, part) in enumerate(parts):
+            product[:, rows].addmm_(many[:, columns], part.T, beta=min(number, 1))
     return product.view(*tensor.shape[:-1], product.shape[-1])
 
 

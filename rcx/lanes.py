@@ -52,6 +52,8 @@ class Lanes:
         if len(self) > 1:
             threads = max(1, self._threads // len(self))
             self._pool = ThreadPoolExecutor(len(self), "lane", torch.set_num_threads, (threads,))
+            # threads that wait for work keep a core busy, which a lane could use
+            torch.set_num_threads(threads)
         return self
 
     def __exit__(

@@ -89,12 +89,16 @@ def obfuscate(
     Tensor
         ``(N, F * S, C, H, W)``.
     """
-    kept = mask[:, None]
-    noisy = ((1 - kept) * noise.deviation)[:, None] * fields
-    steady = (kept * coefficients + (1 - kept) * noise.mean)[:, None]
-    if signs is None:
-        obfuscations = representation.synthesise(steady + noisy)
+    kept, signal = mask[:, None, None], coefficients[:, None]
+    mean, varying = noise.mean[:, None], noise.deviation[:, None] * fields
+    if signs is None or len(signs) == 1:
+        varying = varying if signs is None else varying * signs
+        obfuscations = representation.synthesise(torch.lerp(mean + varying, signal, kept))
     else:
-        varying = representation.synthesise(noisy)[:, :, None] * signs[:, None, None, None]
-        obfuscations = representation.synthesise(steady) + varying.flatten(1, 2)
+        # in one call, because two lanes wait for each other where there are many small steps
+        start = torch.cat((mean.expand_as(signal), varying), 1)
+        end = torch.cat((signal, torch.zeros_like(varying)), 1)
+        parts = representation.synthesise(torch.lerp(start, end, kept))
+        varying = parts[:, 1:, None] * signs[:, None, None, None]
+        obfuscations = parts[:, :1] + varying.flatten(1, 2)
     return obfuscations.clamp(0, 1) if clamp else obfuscations
