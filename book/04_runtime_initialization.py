@@ -379,7 +379,8 @@ transform_table(data.images.shape[-1], seed=seed).round(4)
 # %% [markdown]
 # Besides the schedule, a step is cheaper: batch norms are folded into their convolutions,
 # parameters need no gradient, noise is used in pairs of opposite sign (one transform serves two
-# samples), and the mask is the only thing that is differentiated.
+# samples), the mask is the only thing that is differentiated, and on a CPU two passes of the network
+# go side by side.
 #
 # (what-was-tried)=
 # ## What was tried
