@@ -425,7 +425,7 @@ reference.solver_trials().reset_index().style.hide(axis="index").format(precisio
 # RDE, where more was left undone, it matters most: on the four photographs of the table and
 # $\lambda = 4$ the mean loss fell from 0.117 to 0.084.
 #
-# How much is in more steps? The nine runs of the comparison above, once more with one seed, have mean
+# How much is in more steps? Nine runs of the comparison above, once more with one seed, have mean
 # losses of 1.040 times the published schedule's with 200 steps, 1.001 with 240 and 0.983 with 280; with 6
 # samples a step and not 4, it is 1.028. The mean of the last 10 to 40 masks is no better than the last
 # one: 1.013 to 1.016, and 1.011, where nothing was solved again. And what is kept hangs on small things:

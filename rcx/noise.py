@@ -91,8 +91,7 @@ def obfuscate(
     """
     kept, signal = mask[:, None, None], coefficients[:, None]
     mean, varying = noise.mean[:, None], noise.deviation[:, None] * fields
-    if signs is None or len(signs) == 1:
-        varying = varying if signs is None else varying * signs
+    if signs is None:
         obfuscations = representation.synthesise(torch.lerp(mean + varying, signal, kept))
     else:
         # in one call, because two lanes wait for each other where there are many small steps

@@ -195,7 +195,7 @@ class Objective:
         """
         if images == len(fields) == 1 < len(self.lanes) and self.signs is not None:
             whole = slice(0, 1)
-            return [_Pass(whole, fields, sign, 1 / len(self.signs)) for sign in self.signs.split(1)]
+            return [_Pass(whole, sign * fields, None, 1 / len(self.signs)) for sign in self.signs]
         each = self.samples_per_field
         share = -(-images * len(fields) * each // len(self.lanes))
         most = max(each, min(self.chunk, share)) // each
