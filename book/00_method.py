@@ -220,8 +220,9 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # distortion of the empty mask, or $\lambda$, the price of keeping everything: the overshoot shrinks as
 # the distortion grows, and is gone at half of the smaller one. It is also smaller from the start where
 # the empty mask costs little in units of $\lambda$: there the whole mask may go at once. Where an image
-# loses its label all the same, it is solved again without the overshoot, and if need be with smaller
-# steps.
+# loses its label all the same, and another class is only a little more probable, a few more steps with a
+# smaller $\lambda$ lead to a mask nearby that keeps it. Where nothing is left, it is solved again without
+# the overshoot, and if need be with smaller steps.
 #
 # With $r = 1$, a constant $\eta$ and no overshoot this is the published optimisation, which is there
 # as `SolverSettings.preset("published")`.

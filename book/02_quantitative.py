@@ -217,7 +217,7 @@ shown(localisation)
 # All the above was computed while this page was made. The same on the study's own photographs takes
 # hours on a small machine, so it was run once, with `rcx study --profile imagenet`, and its numbers came
 # with this package: MobileNetV3-Small at 256 pixels, $\lambda = 20$ for CartoonX and 4 for Pixel RDE as in
-# the report, by the default solver.
+# the report, by this package's default solver of then, of 200 steps for both.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-photographs"}}
 from rcx.reference.study import CONDITIONS, INPUTS, photo_curves, photo_provenance, photo_rows
@@ -271,12 +271,12 @@ repetitions = condition_table(again, *methods, seed=seed)
 shown(repetitions)
 
 # %% [markdown]
-# And how much hangs on the solver? An earlier default of this package took 300 steps without an overshoot
-# of $\lambda$ (see [](04_runtime_initialization)). On the same photographs its losses are higher, most of
-# all those of Pixel RDE. Here are both, by the means over the photographs, and their curves under the
-# *fair* protocol:
+# And how much hangs on the solver? A still earlier default of this package took 300 steps without an
+# overshoot of $\lambda$ (see [](04_runtime_initialization)). On the same photographs its losses are higher,
+# most of all those of Pixel RDE. Here are both, by the means over the photographs, and their curves under
+# the *fair* protocol:
 
-# %% mystnb={"figure": {"caption": "Means over the photographs, by the default solver and by the earlier one.", "caption_before": true, "name": "tab-solvers"}}
+# %% mystnb={"figure": {"caption": "Means over the photographs, by the solver of this chapter and by the earlier one.", "caption_before": true, "name": "tab-solvers"}}
 explained = {
     how: photo_rows("explanations", classifier=network, size=256, normalize=normalize, seed=0)
     for how, normalize in INPUTS.items()

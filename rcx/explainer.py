@@ -32,6 +32,7 @@ class Explainer(ABC):
 
     method: ClassVar[str]
     default_lambda_k: ClassVar[float]
+    default_solver: ClassVar[SolverSettings] = SolverSettings()
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Explainer(ABC):
         target_distortion: float | None = None,
         keep_label: bool = False,
         start: AnyStart = "ones",
-        solver: Preset | SolverSettings = "fast",
+        solver: Preset | SolverSettings | None = None,
         clamp: bool = True,
         seed: int = 0,
         device: str | torch.device = "auto",
@@ -61,6 +62,7 @@ class Explainer(ABC):
             raise ValueError(f"target_distortion must be positive, got {target_distortion!r}")
         self.target_distortion, self.keep_label = target_distortion, keep_label
         self.distortion, self.start, self.clamp = distortion, start, clamp
+        solver = self.default_solver if solver is None else solver
         self.solver = SolverSettings.preset(solver) if isinstance(solver, str) else solver
         if not isinstance(self.solver, SolverSettings):
             raise TypeError(f"solver must be a preset's name or SolverSettings, got {solver!r}")
@@ -265,7 +267,7 @@ class Explainer(ABC):
             "distortion": self.distortion,
             "start": start_name(self.start),
             "clamp": self.clamp,
-            "solver": self.solver.model_dump(),
+            "solver": self.solver.model_dump(mode="json"),
             "seed": generator.initial_seed(),
             "evaluation_samples": self.evaluation_samples,
             "device": str(self.device),

@@ -19,6 +19,26 @@ _RETRIES, _REDUCTION = 3, 4.0
 _USUAL_RATE, _LEAST_RATE = 0.02, 0.004
 # nothing was ever explained with less: where this costs more than losing the class, all is in vain
 _HOPELESS_RATE = 0.001
+# a label is lost narrowly where this share of its probability is left
+_NARROW = 0.25
+
+
+class Rescue(Protocol):
+    """Explain images, by their numbers ``(n,)``, with settings; or go on with a smaller lambda.
+
+    That is from where explanations ``latest`` have ended, for lambdas ``ease`` times smaller; what
+    is found is judged by the lambdas themselves.
+    """
+
+    def __call__(
+        self,
+        settings: SolverSettings,
+        rows: Tensor,
+        /,
+        *,
+        ease: float = 1.0,
+        latest: Explanation | None = None,
+    ) -> Explanation: ...
 
 
 class Attempt(Protocol):
@@ -29,15 +49,15 @@ class Attempt(Protocol):
     ) -> Explanation: ...
 
 
-def rescued(
-    attempt: Callable[[SolverSettings, Tensor], Explanation], count: int, solver: SolverSettings
-) -> Explanation:
-    """Solve again, more gently, for the images that lose their label.
+def rescued(attempt: Rescue, count: int, solver: SolverSettings) -> Explanation:
+    """Solve again for the images that lose their label.
 
     For an unsure classifier two kinds of masks are best among their neighbours: one that keeps the
     class, and the empty one, often with the lower loss. A gentle descent from the whole image, such
-    as the published one, ends in the first; hasty steps may overshoot it. A label may also be lost
-    narrowly, to a class that is nearly as probable; that takes less to be mended.
+    as the published one, ends in the first; hasty steps may overshoot it, and are then taken more
+    gently. But a label may also be lost narrowly, to a class that is a little more probable now.
+    Then the best mask is nearby, where the two are as probable: a few steps with a smaller lambda
+    lead there.
 
     Parameters
     ----------
@@ -53,9 +73,15 @@ def rescued(
     Explanation
         Of the first attempt that keeps an image's label, else of the first of all.
     """
-    found = attempt(solver, torch.arange(count))
+    found = latest = attempt(solver, torch.arange(count))
     if not solver.rescue:
         return found
+    for ease in solver.eases:
+        rows = _places(_needlessly_lost(found) & _narrowly_lost(found))
+        if len(rows):
+            again = attempt(solver.warm(ease), rows, ease=ease, latest=latest[rows])
+            latest = _replaced(latest, rows, again)
+            found = _replaced(found, rows, again, again.label_kept)
     for settings in solver.gentler:
         rows = _places(_needlessly_lost(found))
         if len(rows) and settings != solver:
@@ -90,6 +116,11 @@ def _needlessly_lost(found: Explanation) -> Tensor:
     """Which images ``(N,)`` lost their label though a mask that keeps it may be worth its rate."""
     worth = found.probability.square() > _HOPELESS_RATE * found.lambda_k
     return ~found.label_kept & (found.predicted == found.target) & worth
+
+
+def _narrowly_lost(found: Explanation) -> Tensor:
+    """Which images ``(N,)`` still have a good part of their class's probability."""
+    return found.probability_after > _NARROW * found.probability
 
 
 def reach_distortion(attempt: Attempt, first: Explanation, target: float) -> Explanation:

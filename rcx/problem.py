@@ -85,21 +85,32 @@ class Problem:
         """
         before = self.momentum.select(rows) if go_on and self.momentum else None
 
-        def attempt(settings: SolverSettings, places: Tensor) -> Explanation:
-            chosen = rows[places]
+        def attempt(
+            settings: SolverSettings,
+            places: Tensor,
+            *,
+            ease: float = 1.0,
+            latest: Explanation | None = None,
+        ) -> Explanation:
+            chosen, known = rows[places], self.momentum
             some = self.select(chosen)
             self.generator.set_state(self.noise)
+            if latest is None:
+                mask, momentum = start[places], before and before.select(places)
+            else:
+                mask, momentum = latest.mask.to(start), known and known.select(chosen)
             found = solve(
                 some.objective,
-                start[places],
-                lambda_k[places],
+                mask,
+                lambda_k[places] / ease,
                 settings,
                 self.generator,
-                momentum=before and before.select(places),
+                momentum=momentum,
                 progress=progress,
             )
-            known, latest = self.momentum, found.momentum
-            self.momentum = known.replaced(chosen, latest) if known else latest
+            self.momentum = known.replaced(chosen, found.momentum) if known else found.momentum
+            if latest is not None:
+                found = _gone_on(latest, replace(found, lambda_k=lambda_k[places]))
             return some._explanation(found)
 
         return rescued(attempt, len(rows), solver)
@@ -208,3 +219,17 @@ class Problem:
 def _later(progress: Progress | None, before: int, most: int) -> Progress | None:
     """Report the steps of one solve as steps of a longer work, of which some came before."""
     return None if progress is None else lambda done, _: progress(before + done, most)
+
+
+def _gone_on(latest: Explanation, found: Solution) -> Solution:
+    """Steps that went on for another lambda, as the last ones of the whole way."""
+    history = {
+        name: torch.cat((latest.history[name], curve), 1) for name, curve in found.history.items()
+    }
+    rate = history["nonsparsity"] * found.lambda_k.cpu()[:, None]
+    history["loss"] = history["distortion"] + rate
+    # what is not a number comes last, as after any image's last step
+    order = rate.isnan().int().argsort(dim=1, stable=True)
+    history = {name: curve.gather(1, order) for name, curve in history.items()}
+    nowhere = torch.zeros_like(found.converged)  # it is not the best mask for lambda itself
+    return replace(found, history=history, steps=latest.steps + found.steps, converged=nowhere)

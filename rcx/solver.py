@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,11 +69,14 @@ class SolverSettings(BaseModel):
     rescue : bool
         Solve an image that loses its label again, with `gentler` settings, and take that mask
         if it keeps the label; see `rcx.own_lambda.rescued`.
+    eases : tuple of float
+        But where it is lost narrowly, go on first with lambdas so many times smaller, one after
+        the other, until the label is kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(200, ge=0)
+    steps: int = Field(280, ge=0)
     samples: int = Field(4, ge=1)
     antithetic: bool = True
     learning_rate: float = Field(0.05, gt=0)
@@ -90,13 +93,14 @@ class SolverSettings(BaseModel):
     tolerance: float = Field(0.02, ge=0)
     stop_early: bool = True
     rescue: bool = True
+    eases: tuple[Annotated[float, Field(ge=1)], ...] = (1.2, 1.5, 2.0)
 
     @classmethod
     def preset(cls, name: Preset) -> SolverSettings:
         """Settings by name.
 
-        ``"fast"`` is the default, ``"short"`` takes less than half of its steps, for a start that
-        is nearly right already, and ``"published"`` is as in the report.
+        ``"fast"`` is the default of CartoonX, ``"short"`` takes less than half of its steps, for a
+        start that is nearly right already, and ``"published"`` is as in the report.
         """
         if name not in get_args(Preset):
             raise ValueError(
@@ -106,8 +110,14 @@ class SolverSettings(BaseModel):
             return cls()
         if name == "short":
             # a shorter memory forgets the hasty first steps; the residual says little so early
-            shorter = {"steps": 9 * cls().steps // 20, "early_share": 0.0, "decay_share": 1.0}
-            return cls(**shorter, overshoot=8, memory=0.95, stop_early=False)
+            return cls(
+                steps=90,
+                early_share=0,
+                decay_share=1,
+                overshoot=8,
+                memory=0.95,
+                stop_early=False,
+            )
         return cls(
             steps=2000,
             samples=64,
@@ -122,6 +132,7 @@ class SolverSettings(BaseModel):
             reach=1.0,
             stop_early=False,
             rescue=False,
+            eases=(),
         )
 
     def warm(self, factor: float = 2.0) -> SolverSettings:

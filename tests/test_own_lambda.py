@@ -44,9 +44,12 @@ def test_the_answer_does_not_depend_on_the_batch() -> None:
     torch.testing.assert_close(together.lambda_k, alone.lambda_k, rtol=1e-4, atol=1e-6)
 
 
-def hasty(lambda_k: float, *, rescue: bool, **options: object) -> rcx.CartoonX:
+def hasty(
+    lambda_k: float, *, rescue: bool, eases: tuple[float, ...] = SOLVER.eases, **options: object
+) -> rcx.CartoonX:
     """A solver whose steps overshoot what keeps the label."""
-    solver = SOLVER.model_copy(update={"late_learning_rate": 1.0, "rescue": rescue})
+    changes = {"late_learning_rate": 1.0, "rescue": rescue, "eases": eases}
+    solver = SOLVER.model_copy(update=changes)
     return rcx.CartoonX(
         tiny_cnn(), lambda_k, levels=2, solver=solver, evaluation_samples=64, **options
     )
@@ -63,6 +66,25 @@ def test_a_label_that_haste_has_lost_is_kept_at_the_same_lambda() -> None:
         assert torch.equal(mine[~again], theirs[~again])
     together = hasty(12, rescue=True, batch_size=8).explain(images)
     torch.testing.assert_close(together.mask, kept.mask, rtol=1e-3, atol=1e-3)
+
+
+def test_a_label_that_is_lost_narrowly_is_kept_nearby_and_not_by_another_mask() -> None:
+    images = smooth_images(8)
+    lost = hasty(12, rescue=False).explain(images)
+    near, far = (
+        hasty(12, rescue=True, eases=eases).explain(images) for eases in (SOLVER.eases, ())
+    )
+    again = ~lost.label_kept
+    assert again.any() and near.label_kept.all() and far.label_kept.all()
+    assert (near.loss < far.loss)[again].all()
+    distances = [(one.mask - lost.mask)[again].abs().mean(1) for one in (near, far)]
+    assert (distances[0] < distances[1] / 2).all()
+    # it is judged by lambda itself, for which it is not the best mask
+    assert near.lambda_k.eq(12).all() and not near.converged[again].any()
+    torch.testing.assert_close(near.loss, near.distortion + 12 * near.nonsparsity)
+    together = hasty(12, rescue=True, batch_size=8).explain(images)
+    alone = hasty(12, rescue=True).explain(images)
+    torch.testing.assert_close(together.mask, alone.mask, rtol=1e-3, atol=1e-3)
 
 
 def test_an_empty_mask_is_mended_by_the_first_settings_that_keep_the_label() -> None:

@@ -88,14 +88,14 @@ def explain(
     ] = "stretch",
     normalize: Normalize = True,
     preset: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="fast|short|published",
             help="The published solver takes 2000 steps of 64 samples; short is for predicted "
-            "starts.",
+            "starts. Else each method's own.",
             rich_help_panel=_METHOD,
         ),
-    ] = "fast",
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -160,10 +160,13 @@ def explain(
 
         fitted = cast("Fit", fit)
         read_images([], size or 256, fit=fitted)  # complains of a bad size or fit
-        options: dict[str, Any] = {"solver": _solver(preset, steps, samples), "seed": seed}
-        options |= {"keep_label": keep_label, "target_distortion": target_distortion}
+        options: dict[str, Any] = {"keep_label": keep_label, "target_distortion": target_distortion}
         options |= {"device": usable_device(device), "batch_size": batch_size}
-        options |= {"start": _start(start)}
+        options |= {"start": _start(start), "seed": seed}
+        solvers = {
+            kind: _solver(kind.default_solver, preset, steps, samples)
+            for kind in (CartoonX, PixelRDE)
+        }
         writable_folder(out)
         files, failures = find_photos(photos)
         if not files:
@@ -174,10 +177,10 @@ def explain(
         classifier = load_classifier(model, normalize=normalize)
         side = image_size(classifier, size)
         chosen = None if target is None else class_index(classifier, target)
-        explainers: list[Explainer] = [
-            CartoonX(classifier, lambda_k, wavelet=wavelet, levels=levels, **options)
-        ]
+        waves: dict[str, Any] = {"wavelet": wavelet, "levels": levels, "solver": solvers[CartoonX]}
+        explainers: list[Explainer] = [CartoonX(classifier, lambda_k, **waves, **options)]
         if pixel_rde:
+            options["solver"] = solvers[PixelRDE]
             explainers.append(PixelRDE(classifier, pixel_lambda_k, **options))
         for explainer in explainers:
             representation = explainer.representation((side, side))  # complains of too many levels
@@ -218,10 +221,13 @@ def _start(start: str) -> AnyStart:
     return cast("Start", start)
 
 
-def _solver(preset: str, steps: int | None, samples: int | None) -> SolverSettings:
-    """Solver settings of a preset's name, with what was given instead."""
+def _solver(
+    default: SolverSettings, preset: str | None, steps: int | None, samples: int | None
+) -> SolverSettings:
+    """Solver settings of a preset's name, or a method's own, with what was given instead."""
     from rcx.solver import SolverSettings
 
     given = {"steps": steps, "samples": samples}
     changes = {name: value for name, value in given.items() if value is not None}
-    return SolverSettings.preset(cast("Preset", preset)).model_copy(update=changes)
+    settings = default if preset is None else SolverSettings.preset(cast("Preset", preset))
+    return settings.model_copy(update=changes)

@@ -157,8 +157,9 @@ class StudySettings(_Table):
         Which images of a profile; also the seed of runs that have no ``seeds``, and of curves.
     size : int, optional
         Of runs that have no own one; else what each classifier takes.
-    solver : str or table
-        A preset's name, or fields of `rcx.SolverSettings`, with ``preset`` for the others.
+    solver : str or table, optional
+        A preset's name, or fields of `rcx.SolverSettings`, with ``preset`` for the others; else
+        each method takes its own default.
     runs : list of RunSettings
         Computed in this order.
     """
@@ -168,7 +169,7 @@ class StudySettings(_Table):
     fit: Fit = "stretch"
     seed: Seed = 0
     size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] | None = None
-    solver: Solver = SolverSettings()
+    solver: Solver | None = None
     runs: Annotated[tuple[RunSettings, ...], Field(min_length=1, max_length=1000)]
 
     @model_validator(mode="after")

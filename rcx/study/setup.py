@@ -48,7 +48,7 @@ class Variant:
     number : int
         Place of the run in the study, from 0.
     run : RunSettings
-        Of the study, with every method's solver filled in.
+        Of the study, with the study's solver where a method names none.
     weights : str
         Hash of the classifier's weights: they must be the same on every machine.
     """
