@@ -24,20 +24,18 @@ _NARROW = 0.25
 
 
 class Rescue(Protocol):
-    """Explain images, by their numbers ``(n,)``, with settings; or go on with a smaller lambda.
+    """Explain images, by their numbers ``(n,)``, with settings.
 
-    That is from where explanations ``latest`` have ended, for lambdas ``ease`` times smaller; what
-    is found is judged by the lambdas themselves.
+    Or go on from where explanations ``latest`` have ended, for lambdas smaller by the ``ease`` of
+    the settings; what is found is judged by the lambdas themselves.
     """
 
     def __call__(
         self,
         settings: SolverSettings,
         rows: Tensor,
-        /,
-        *,
-        ease: float = 1.0,
         latest: Explanation | None = None,
+        /,
     ) -> Explanation: ...
 
 
@@ -73,15 +71,13 @@ def rescued(attempt: Rescue, count: int, solver: SolverSettings) -> Explanation:
     Explanation
         Of the first attempt that keeps an image's label, else of the first of all.
     """
-    found = latest = attempt(solver, torch.arange(count))
+    found = attempt(solver, torch.arange(count))
     if not solver.rescue:
         return found
-    for ease in solver.eases:
-        rows = _places(_needlessly_lost(found) & _narrowly_lost(found))
-        if len(rows):
-            again = attempt(solver.warm(ease), rows, ease=ease, latest=latest[rows])
-            latest = _replaced(latest, rows, again)
-            found = _replaced(found, rows, again, again.label_kept)
+    rows = _places(_needlessly_lost(found) & _narrowly_lost(found))
+    if len(rows) and solver.ease > 1:
+        again = attempt(solver.warm(solver.ease), rows, found[rows])
+        found = _replaced(found, rows, again, again.label_kept)
     for settings in solver.gentler:
         rows = _places(_needlessly_lost(found))
         if len(rows) and settings != solver:

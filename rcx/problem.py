@@ -86,19 +86,15 @@ class Problem:
         before = self.momentum.select(rows) if go_on and self.momentum else None
 
         def attempt(
-            settings: SolverSettings,
-            places: Tensor,
-            *,
-            ease: float = 1.0,
-            latest: Explanation | None = None,
+            settings: SolverSettings, places: Tensor, latest: Explanation | None = None
         ) -> Explanation:
             chosen, known = rows[places], self.momentum
             some = self.select(chosen)
             self.generator.set_state(self.noise)
-            if latest is None:
-                mask, momentum = start[places], before and before.select(places)
-            else:
+            mask, momentum, ease = start[places], before and before.select(places), 1.0
+            if latest is not None:
                 mask, momentum = latest.mask.to(start), known and known.select(chosen)
+                ease = settings.ease
             found = solve(
                 some.objective,
                 mask,

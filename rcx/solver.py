@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,9 +69,8 @@ class SolverSettings(BaseModel):
     rescue : bool
         Solve an image that loses its label again, with `gentler` settings, and take that mask
         if it keeps the label; see `rcx.own_lambda.rescued`.
-    eases : tuple of float
-        But where it is lost narrowly, go on first with lambdas so many times smaller, one after
-        the other, until the label is kept.
+    ease : float
+        But where it is lost narrowly, go on first with a lambda so many times smaller; 1 does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,7 +92,7 @@ class SolverSettings(BaseModel):
     tolerance: float = Field(0.02, ge=0)
     stop_early: bool = True
     rescue: bool = True
-    eases: tuple[Annotated[float, Field(ge=1)], ...] = (1.2, 1.5, 2.0)
+    ease: float = Field(1.2, ge=1)
 
     @classmethod
     def preset(cls, name: Preset) -> SolverSettings:
@@ -132,7 +131,7 @@ class SolverSettings(BaseModel):
             reach=1.0,
             stop_early=False,
             rescue=False,
-            eases=(),
+            ease=1,
         )
 
     def warm(self, factor: float = 2.0) -> SolverSettings:

@@ -23,7 +23,7 @@ from rcx.starts import start_name
 RESULTS = 1
 """To be raised when the same settings give other results: what is stored is then left alone."""
 
-_EARLIER: dict[str, Any] = {"rescue": False, "overshoot": 1.0, "eases": ()}
+_EARLIER: dict[str, Any] = {"rescue": False, "overshoot": 1.0, "ease": 1.0}
 """What later fields of the solver would have said of earlier results: then they are not named."""
 _OF_THE_OVERSHOOT = frozenset(["overshoot_limit", "leeway", "settle_share"])
 """Fields of the solver that say nothing where lambda is not raised: there they are not named."""
@@ -102,7 +102,7 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
 
 
 def _solver_document(solver: SolverSettings) -> Document:
-    idle = set() if solver.rescue else {"eases"}
+    idle = set() if solver.rescue else {"ease"}
     if solver.overshoot == 1:
         idle |= _OF_THE_OVERSHOOT
     return {
