@@ -310,6 +310,15 @@ def test_defaults_are_those_of_the_report() -> None:
     assert published == rcx.SolverSettings.preset("published")
 
 
+def test_each_method_has_a_solver_of_its_own_unless_it_is_told_another() -> None:
+    methods = rcx.CartoonX, rcx.PixelRDE
+    cartoons, pixels = (method(tiny_cnn()).solver for method in methods)
+    assert cartoons == rcx.SolverSettings()
+    assert pixels == rcx.SolverSettings(steps=pixels.steps) and pixels.steps < cartoons.steps
+    for method in methods:
+        assert method(tiny_cnn(), solver="fast").solver == rcx.SolverSettings()
+
+
 @both_methods
 def test_settings_say_what_determined_the_result(method: Method) -> None:
     import json
