@@ -99,7 +99,8 @@ def solver_trials() -> pd.DataFrame:
     DataFrame
         By schedule: obfuscated images per explanation (``passes``), the mean loss and the loss on
         each of four photographs of the study, judged by 256 fresh noise samples, seed 0; empty
-        where a schedule was not run. torch 2.15 on a CPU, MobileNetV3-Small of timm, lambda 20.
+        where a schedule was not run. torch 2.15 on a CPU, 2.14 for the default of 280 steps;
+        MobileNetV3-Small of timm, lambda 20.
     """
     return _read("solver_trials.csv").set_index("schedule")
 
@@ -112,8 +113,9 @@ def published_code() -> pd.DataFrame:
     DataFrame
         Its columns, by ``memory``, ``input`` and ``method``, and the number of ``photographs``.
         Memory is handled as the system does by default, or kept for the process once it is freed,
-        see `rcx.system.reuse_freed_memory`. torch 2.15 on an AMD EPYC with 2 cores,
-        MobileNetV3-Small of timm, 256 pixels, 5 steps of 64 samples.
+        see `rcx.system.reuse_freed_memory`; those rows are of the default of then, with 200 steps,
+        and torch 2.15, the others of torch 2.14. An AMD EPYC with 2 cores, MobileNetV3-Small of
+        timm, 256 pixels, 5 steps of 64 samples.
     """
     return _read("published_code.csv").set_index(["memory", "input", "method"])
 
