@@ -219,7 +219,10 @@ class Wavelets:
     def synthesise(self, coefficients: Tensor) -> Tensor:
         """Turn ``(..., K)`` coefficients into ``(..., H, W)`` images, the exact inverse."""
         _check(coefficients, (self.length,), "coefficients")
-        parts = [coefficients[..., band.positions].unflatten(-1, band.shape) for band in self.bands]
+        # in one call: the gradient of each slice would be as long as all coefficients
+        bands = coefficients.split([band.stop - band.start for band in self.bands], dim=-1)
+        shapes = [band.shape for band in self.bands]
+        parts = [part.unflatten(-1, shape) for part, shape in zip(bands, shapes, strict=True)]
         approximation = parts[0]
         for level, detail in zip(range(self.levels, 0, -1), parts[1:], strict=True):
             _, rows, _, columns = self._matrices(level, coefficients)
