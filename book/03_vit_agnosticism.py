@@ -508,7 +508,8 @@ searched = {}
 for how, normalize in INPUTS.items():
     part = photo_rows("explanations", classifier=networks["ViT"], normalize=normalize, seed=0)
     path, owns = (part[part["series"] == name] for name in ("CartoonX", "CartoonX, own lambda"))
-    searched |= {f"{how}, lambda {value:g}": one for value, one in path[path["on_path"]].groupby("lambda_k")}
+    path = path[path["on_path"] & path["image"].isin(owns["image"])]
+    searched |= {f"{how}, lambda {value:g}": one for value, one in path.groupby("lambda_k")}
     searched[f"{how}, own lambda"] = owns
 search = degenerate_table(searched).assign(photographs=[len(part) for part in searched.values()])
 shown(search)

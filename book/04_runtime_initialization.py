@@ -91,7 +91,7 @@ pd.DataFrame({one.method: {name: getattr(one, name, "") for name in names} | {"s
 # losses, relative, and its pictures are from those of the preset. Seconds are of two cores of a CPU, and
 # `ratio` is how many default explanations fit into the 2,000 steps of the study's code. Where the
 # process keeps the memory that it frees, the study's code waits less for the system; it does not keep it
-# by itself; those rows are older, of the default of then with 200 steps.
+# by itself. Those rows are older, of the default of then with 200 steps.
 
 # %% mystnb={"figure": {"caption": "The study's own code and this package's, on the same noise.", "caption_before": true, "name": "tab-published-code"}}
 beside = reference.published_code()
