@@ -500,8 +500,9 @@ shown(as_well_on_photos)
 
 # %% [markdown]
 # The report's search for the transformer's $\lambda$, from 2 to 200, with black, dense and useful
-# explanations counted as defined above. In the rows of an own lambda, each photograph has the one that
-# brings its distortion to 0.02:
+# explanations counted as defined above. In the rows of an own lambda, each photograph has the one
+# that brings its distortion nearest to 0.02, of those that the search tried. Such a target is absolute: a
+# class with a probability of 0.14 may be lost altogether for it.
 
 # %% mystnb={"figure": {"caption": "The transformer's lambda on the photographs.", "caption_before": true, "name": "tab-photo-search"}}
 searched = {}
