@@ -245,6 +245,9 @@ class _ObservedTransformer:
         if not found:
             raise self._unfit("it is no vision transformer of timm")
         transformer, tokens = found[0], ("cls_token", "dist_token")
+        if any(hasattr(module, "attns") for module in original.modules()):
+            # side by side they add up, and one after the other they would be multiplied
+            raise self._unfit("its layers have several attentions side by side")
         self.prefix = int(transformer.num_prefix_tokens)
         self.class_tokens = sum(getattr(transformer, name, None) is not None for name in tokens)
         pool = getattr(transformer, "global_pool", None)

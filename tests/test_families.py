@@ -81,6 +81,20 @@ def test_a_transformer_with_windows_is_explained_but_not_rolled_out() -> None:
         rollout(classifier, data.images)
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("vit_small_patch16_18x2_224", "several attentions side by side"),
+        ("cait_xxs24_224", "attention has the shape"),
+        ("mixer_s32_224", "no vision transformer"),
+    ],
+)
+def test_what_has_no_plain_attention_is_not_rolled_out(name: str, reason: str) -> None:
+    classifier = rcx.load_classifier(made(lambda: timm.create_model(name)), input_size=224)
+    with pytest.raises(ClassifierError, match=reason):
+        rollout(classifier, torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0)))
+
+
 # --- by name, as in the shell and the chapters
 
 
