@@ -464,7 +464,8 @@ shown(on_objects)
 from rcx.reference.study import CONDITIONS, INPUTS, photo_curves, photo_networks, photo_rows
 
 networks = {"CNN": "timm/tf_mobilenetv3_small_100", "ViT": "timm/deit_tiny_patch16_224"}
-photos = {name: photo_networks(networks, 224, **how) for name, how in CONDITIONS.items()}
+plotted = [*series, "random wavelets, ViT"]
+photos = {name: photo_networks(networks, 224, **how, series=plotted) for name, how in CONDITIONS.items()}
 pd.Series({name: len(keep["CartoonX, ViT"]) for name, (keep, _) in photos.items()}, name="photographs").to_frame()
 
 # %% [markdown]
@@ -516,20 +517,29 @@ search = degenerate_table(searched).assign(photographs=[len(part) for part in se
 shown(search)
 
 # %% [markdown]
-# And the other methods, for the convolutional network at 256 pixels: mean areas under the curves, by
-# four draws of noise with all images clamped.
+# And the other methods: mean areas under the curves, by four draws of noise with all images clamped,
+# for the convolutional network at 256 pixels and for the transformer at 224. Each column is of the
+# same photographs in all its rows; the first row says how many.
 
 # %% mystnb={"figure": {"caption": "Mean areas under the curves of all methods, on the photographs.", "caption_before": true, "name": "tab-photo-rivals"}}
-methods = ["CartoonX", "Pixel RDE", *others["CNN"], "random wavelets", "random pixels"]
+anywhere = ["integrated gradients", "SmoothGrad", "KernelSHAP", "random wavelets", "random pixels"]
+listed = {
+    ("CNN", 256): ["CartoonX", "Pixel RDE", "GradCAM", "guided backprop", *anywhere],
+    ("ViT", 224): ["CartoonX", "rollout", *anywhere],
+}
 rivals_on_photos = {
-    f"{how}, {titles[direction]}": group
+    f"{network}, {how}, {titles[direction]}": group
+    for (network, size), names_of in listed.items()
     for how, normalize in INPUTS.items()
     for direction, group in zip(
-        titles, photo_curves(networks["CNN"], 256, normalize=normalize, protocol="fair", series=methods), strict=True
+        titles, photo_curves(networks[network], size, normalize=normalize, protocol="fair", series=names_of), strict=True
     )
     if group
 }
-shown(area_table(rivals_on_photos))
+of_all = {name: len(group["CartoonX"]) for name, group in rivals_on_photos.items()}
+photo_areas = area_table(rivals_on_photos).astype(object)
+photo_areas = photo_areas.where(photo_areas.notna(), "not measured")
+shown(pd.concat([pd.DataFrame(of_all, index=["photographs"]), photo_areas]))
 
 # %% [markdown]
 # ## What was found

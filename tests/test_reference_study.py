@@ -14,7 +14,13 @@ from studies import run
 
 from rcx.claims import GAPS, condition_table, gap_table
 from rcx.reference import published_curves, published_points, published_sparsity
-from rcx.reference.study import photo_curves, photo_provenance, photo_rows, publish
+from rcx.reference.study import (
+    photo_curves,
+    photo_networks,
+    photo_provenance,
+    photo_rows,
+    publish,
+)
 from rcx.sweeps import LAMBDAS, sweep_table
 
 NETWORK = "timm/tf_mobilenetv3_small_100"
@@ -40,6 +46,19 @@ def test_curves_of_some_series(raw: tuple) -> None:
     )
     assert [list(way) for way in two] == [["Pixel RDE", "CartoonX"]] * 2
     assert two[0]["CartoonX"].distortion.equal(raw[0]["CartoonX"].distortion)
+
+
+def test_curves_of_two_networks_on_the_same_photographs() -> None:
+    networks = {"CNN": NETWORK, "ViT": "timm/deit_tiny_patch16_224"}
+    where = {"normalize": True, "protocol": "fair"}
+    series = ["CartoonX, CNN", "CartoonX, ViT", "rollout, ViT"]
+    both = photo_networks(networks, 224, **where, series=series)
+    assert [list(way) for way in both] == [series] * 2
+    # some photographs alone have every series that was ever measured
+    everything, _ = photo_networks(networks, 224, **where)
+    assert len(everything["CartoonX, ViT"]) <= len(both[0]["CartoonX, ViT"])
+    alone, _ = photo_curves(networks["ViT"], 224, **where, series=["rollout"])
+    assert alone["rollout"].distortion.equal(both[0]["rollout, ViT"].distortion)
 
 
 def test_curves_of_some_photographs_by_draws_and_seeds() -> None:

@@ -138,7 +138,13 @@ def photo_curves(
 
 
 def photo_networks(
-    networks: Mapping[str, str], size: int, *, normalize: bool, protocol: Protocol, seed: int = 0
+    networks: Mapping[str, str],
+    size: int,
+    *,
+    normalize: bool,
+    protocol: Protocol,
+    series: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> tuple[dict[str, Curve], dict[str, Curve]]:
     """Load the curves of several networks on the same photographs.
 
@@ -148,6 +154,8 @@ def photo_networks(
         Classifiers by what they are to be called.
     size, normalize, protocol, seed
         As for `photo_curves`.
+    series : sequence of str, optional
+        Of which series and network, as ``"CartoonX, ViT"``, in this order; all by default.
 
     Returns
     -------
@@ -165,7 +173,7 @@ def photo_networks(
         part = photo_rows("curves", classifier=classifier, **where)
         # what is in the name of the series is a column no more
         parts.append(part.assign(series=part["series"].astype(str) + f", {name}", classifier=""))
-    return _in_common(pd.concat(parts, ignore_index=True), None)
+    return _in_common(pd.concat(parts, ignore_index=True), series)
 
 
 def _in_common(
