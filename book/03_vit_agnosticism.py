@@ -557,9 +557,13 @@ Markdown(f"""
 """)
 
 # %%
+def lowest(group):
+    means = pd.Series({method: float(curve.areas.mean()) for method, curve in group.items()})
+    return ", ".join(f"{method} {mean:.3f}" for method, mean in means.nsmallest(3).items())
+
+
 ahead, behind = ((rivals["outcome"] == outcome).sum() for outcome in ("as expected", "against"))
-ranked = {name: areas[f"{name}, kept"].dropna().sort_values(key=lambda column: [one.mean for one in column])[:3] for name in models}
-best = {name: ", ".join(f"{method} {area:.3f}" for method, area in three.items()) for name, three in ranked.items()}
+best = {name: lowest(measured[name, "keep"]) for name in models}
 Markdown(f"""
 - The mean share of a map on the object: {on_object or "not known for photographs"}.
 - The mean rank correlation with rollout is {agreed.iloc[0]:.2f} for the ViT's cartoons, {agreed.iloc[1]:.2f} for the CNN's and {agreed.iloc[2]:.2f} for the grey images; the two cartoons correlate by {agreed.iloc[3]:.2f}.
@@ -571,6 +575,12 @@ Markdown(f"""
 Markdown("\n".join(
     f"- Photographs, {name}: that CartoonX works for the ViT is **{row.verdict}** on {row.images} of them, and that it works as well as for the CNN **{as_well_on_photos.loc[name, 'verdict']}**; the normalised area for the ViT minus that for the CNN is {as_well_on_photos.loc[name, 'area, relevant kept']:.1f}."
     for name, row in works_on_photos.iterrows()
+))
+
+# %%
+Markdown("\n".join(
+    f"- {name}, on {of_all[name]} photographs: of {len(group)} orders, the lowest mean areas have {lowest(group)}."
+    for name, group in rivals_on_photos.items() if name.endswith(titles["keep"])
 ))
 
 # %%
