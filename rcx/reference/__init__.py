@@ -111,13 +111,13 @@ def published_code() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Its columns, by ``memory``, ``input`` and ``method``, and the number of ``photographs``.
-        Memory is handled as the system does by default, or kept for the process once it is freed,
-        see `rcx.system.reuse_freed_memory`; those rows are of the default of then, with 200 steps,
-        and torch 2.15, the others of torch 2.14. An AMD EPYC with 2 cores, MobileNetV3-Small of
-        timm, 256 pixels, 5 steps of 64 samples.
+        Its columns, by ``network``, ``memory``, ``input`` and ``method``, and the number of
+        ``photographs``. MobileNetV3-Small is timm's at 256 pixels, DeiT-Tiny at 224. Memory is
+        handled as the system does by default, or kept for the process once it is freed, see
+        `rcx.system.reuse_freed_memory`; those rows are of the default of then, with 200 steps,
+        and torch 2.15, the others of torch 2.14. An AMD EPYC with 2 cores, 5 steps of 64 samples.
     """
-    return _read("published_code.csv").set_index(["memory", "input", "method"])
+    return _read("published_code.csv").set_index(["network", "memory", "input", "method"])
 
 
 class StartTrials(NamedTuple):
