@@ -56,7 +56,7 @@ from torch.nn.functional import adaptive_avg_pool2d as pooled
 
 import rcx
 from rcx.profiles import VISION_TRANSFORMERS, load_profile
-from rcx.report.curve_figures import curve_figure, shown
+from rcx.report.curve_figures import curve_figure, lowest_areas, shown
 from rcx.report.figures import picture_grid
 from rcx.rollout import agreement, patch_rollout, rollout, rollout_matrix
 
@@ -521,12 +521,14 @@ shown(search)
 # for the convolutional network at 256 pixels and for the transformer at 224. Each column is of the
 # same photographs in all its rows; the first row says how many.
 
-# %% mystnb={"figure": {"caption": "Mean areas under the curves of all methods, on the photographs.", "caption_before": true, "name": "tab-photo-rivals"}}
+# %%
 anywhere = ["integrated gradients", "SmoothGrad", "KernelSHAP", "random wavelets", "random pixels"]
 listed = {
     ("CNN", 256): ["CartoonX", "Pixel RDE", "GradCAM", "guided backprop", *anywhere],
     ("ViT", 224): ["CartoonX", "rollout", *anywhere],
 }
+
+# %%
 rivals_on_photos = {
     f"{network}, {how}, {titles[direction]}": group
     for (network, size), names_of in listed.items()
@@ -536,6 +538,8 @@ rivals_on_photos = {
     )
     if group
 }
+
+# %% mystnb={"figure": {"caption": "Mean areas under the curves of all methods, on the photographs.", "caption_before": true, "name": "tab-photo-rivals"}}
 of_all = {name: len(group["CartoonX"]) for name, group in rivals_on_photos.items()}
 photo_areas = area_table(rivals_on_photos).astype(object)
 photo_areas = photo_areas.where(photo_areas.notna(), "not measured")
@@ -557,13 +561,8 @@ Markdown(f"""
 """)
 
 # %%
-def lowest(group):
-    means = pd.Series({method: float(curve.areas.mean()) for method, curve in group.items()})
-    return ", ".join(f"{method} {mean:.3f}" for method, mean in means.nsmallest(3).items())
-
-
 ahead, behind = ((rivals["outcome"] == outcome).sum() for outcome in ("as expected", "against"))
-best = {name: lowest(measured[name, "keep"]) for name in models}
+best = {name: lowest_areas(measured[name, "keep"]) for name in models}
 Markdown(f"""
 - The mean share of a map on the object: {on_object or "not known for photographs"}.
 - The mean rank correlation with rollout is {agreed.iloc[0]:.2f} for the ViT's cartoons, {agreed.iloc[1]:.2f} for the CNN's and {agreed.iloc[2]:.2f} for the grey images; the two cartoons correlate by {agreed.iloc[3]:.2f}.
@@ -579,7 +578,7 @@ Markdown("\n".join(
 
 # %%
 Markdown("\n".join(
-    f"- {name}, on {of_all[name]} photographs: of {len(group)} orders, the lowest mean areas have {lowest(group)}."
+    f"- {name}, on {of_all[name]} photographs: of {len(group)} orders, the lowest mean areas have {lowest_areas(group)}."
     for name, group in rivals_on_photos.items() if name.endswith(titles["keep"])
 ))
 

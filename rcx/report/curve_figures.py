@@ -186,3 +186,9 @@ def _written(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
     return value
+
+
+def lowest_areas(curves: Mapping[str, Curve], count: int = 3) -> str:
+    """Name the curves with the lowest mean areas, best first, as a sentence wants them."""
+    means = pd.Series({name: float(curve.areas.mean()) for name, curve in curves.items()})
+    return ", ".join(f"{name} {area:.3f}" for name, area in means.nsmallest(count).items())
