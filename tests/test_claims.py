@@ -15,7 +15,7 @@ from rcx.claims import (
     network_comparisons,
 )
 from rcx.curves import Curve
-from rcx.report.curve_figures import curve_figure, shown
+from rcx.report.curve_figures import curve_figure, lowest_areas, shown
 from rcx.statistics import UNKNOWN, compare, outcome, verdict
 
 
@@ -96,6 +96,8 @@ def test_areas_have_a_column_for_each_group() -> None:
     table = area_table({"kept": keep, "randomised": randomise})
     assert table.shape == (2, 2)
     assert table.loc["bad", "kept"].mean == pytest.approx(0.75 / 3, abs=1e-3)
+    assert lowest_areas({"bad": keep["bad"], "good": keep["good"]}).startswith("good ")
+    assert lowest_areas(keep, 1).count(",") == 0
 
 
 def test_tables_are_written_for_readers() -> None:
