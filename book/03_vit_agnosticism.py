@@ -425,7 +425,7 @@ from rcx.claims import area_table
 titles = {"keep": "kept", "randomise": "randomised"}
 groups = {f"{network}, {titles[direction]}": group for (network, direction), group in measured.items()}
 areas = area_table(groups)
-shown(areas.astype(object).where(areas.notna(), "does not apply"))
+shown(areas, missing="does not apply")
 
 # %% [markdown]
 # CartoonX minus each other method, for the convolutional network with the relevant kept. It keeps
@@ -541,9 +541,8 @@ rivals_on_photos = {
 
 # %% mystnb={"figure": {"caption": "Mean areas under the curves of all methods, on the photographs.", "caption_before": true, "name": "tab-photo-rivals"}}
 of_all = {name: len(group["CartoonX"]) for name, group in rivals_on_photos.items()}
-photo_areas = area_table(rivals_on_photos).astype(object)
-photo_areas = photo_areas.where(photo_areas.notna(), "not measured")
-shown(pd.concat([pd.DataFrame(of_all, index=["photographs"]), photo_areas]))
+counted_areas = pd.concat([pd.DataFrame(of_all, index=["photographs"]), area_table(rivals_on_photos)])
+shown(counted_areas, missing="not measured")
 
 # %% [markdown]
 # ## What was found

@@ -175,8 +175,10 @@ def _colour(name: str, names: list[str]) -> str:
     return _COLOURS.get(name) or _OTHERS[others.index(name) % len(_OTHERS)]
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Write a table's numbers and intervals as a reader wants them."""
+def shown(table: pd.DataFrame, missing: str | None = None) -> pd.DataFrame:
+    """Write numbers and intervals as a reader wants them, and `missing`, if given, for none."""
+    if missing is not None:
+        table = table.astype(object).where(table.notna(), missing)
     return table.map(_written)
 
 
