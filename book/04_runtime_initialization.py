@@ -120,9 +120,9 @@ pd.DataFrame(
 # pushing masks away from where they should end. On two photographs it ended at 0.177 and 0.252 with 16
 # samples, and after 850 more steps with 64 it was at 0.133 and 0.200, where the default ends at 0.133
 # and 0.168, see [below](what-was-tried). With 64 samples it is a good solver; what it is not is fast.
-# Exactly as published it takes the better part of an hour of a core for each photograph, so it was run
-# on a few, with `rcx study --settings rcx/reference/schedules.toml` as far as that went. Losses are by the
-# same 256 fresh samples, `settled at` is the step at which the run would have stopped, 0 if at none:
+# Exactly as published it takes the better part of an hour of a core for each photograph and input, so it
+# was run once, on eight photographs, with `rcx study --settings rcx/reference/schedules.toml`. Losses are
+# by the same 256 fresh samples, `settled at` is the step at which the run would have stopped, 0 if at none:
 
 # %% mystnb={"figure": {"caption": "The schedule exactly as published and the default one, on photographs.", "caption_before": true, "name": "tab-photo-schedules"}}
 from rcx.reference.study import INPUTS, photo_rows

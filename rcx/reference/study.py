@@ -125,13 +125,13 @@ def photo_curves(
         By series, all of the same images: those that have every series. Both are empty where there
         are none.
     """
-    where: dict[str, Any] = {
+    chosen: dict[str, Any] = {
         "size": size,
         "normalize": normalize,
         "seed": seed,
         "protocol": protocol,
     }
-    rows = photo_rows("curves", classifier=classifier, **where)
+    rows = photo_rows("curves", classifier=classifier, **chosen)
     rows["series"] = rows["series"].astype(str)
     rows = rows[rows["draws"] == (rows["draws"].min() if draws is None else draws)]
     return _in_common(rows if images is None else rows[rows["image"].isin(images)], series)
@@ -162,7 +162,7 @@ def photo_networks(
     keep, randomise : dict of str to Curve
         By series and network, as ``"CartoonX, ViT"``; as of `photo_curves`.
     """
-    where: dict[str, Any] = {
+    chosen: dict[str, Any] = {
         "size": size,
         "normalize": normalize,
         "seed": seed,
@@ -170,7 +170,7 @@ def photo_networks(
     }
     parts = []
     for name, classifier in networks.items():
-        part = photo_rows("curves", classifier=classifier, **where)
+        part = photo_rows("curves", classifier=classifier, **chosen)
         # what is in the name of the series is a column no more
         parts.append(part.assign(series=part["series"].astype(str) + f", {name}", classifier=""))
     return _in_common(pd.concat(parts, ignore_index=True), series)
