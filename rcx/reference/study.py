@@ -29,6 +29,11 @@ class _Condition(TypedDict):
     protocol: Protocol
 
 
+class _Where(_Condition):
+    size: int
+    seed: int
+
+
 RUN = ["classifier", "normalize", "size", "seed"]
 """Columns that tell a study's runs apart."""
 
@@ -125,13 +130,8 @@ def photo_curves(
         By series, all of the same images: those that have every series. Both are empty where there
         are none.
     """
-    chosen: dict[str, Any] = {
-        "size": size,
-        "normalize": normalize,
-        "seed": seed,
-        "protocol": protocol,
-    }
-    rows = photo_rows("curves", classifier=classifier, **chosen)
+    where = _Where(size=size, normalize=normalize, protocol=protocol, seed=seed)
+    rows = photo_rows("curves", classifier=classifier, **where)
     rows["series"] = rows["series"].astype(str)
     rows = rows[rows["draws"] == (rows["draws"].min() if draws is None else draws)]
     return _in_common(rows if images is None else rows[rows["image"].isin(images)], series)
@@ -162,15 +162,10 @@ def photo_networks(
     keep, randomise : dict of str to Curve
         By series and network, as ``"CartoonX, ViT"``; as of `photo_curves`.
     """
-    chosen: dict[str, Any] = {
-        "size": size,
-        "normalize": normalize,
-        "seed": seed,
-        "protocol": protocol,
-    }
+    where = _Where(size=size, normalize=normalize, protocol=protocol, seed=seed)
     parts = []
     for name, classifier in networks.items():
-        part = photo_rows("curves", classifier=classifier, **chosen)
+        part = photo_rows("curves", classifier=classifier, **where)
         # what is in the name of the series is a column no more
         parts.append(part.assign(series=part["series"].astype(str) + f", {name}", classifier=""))
     return _in_common(pd.concat(parts, ignore_index=True), series)
