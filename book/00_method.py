@@ -47,12 +47,13 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.noise import adaptive_gaussian, obfuscate
-from rcx.profiles import load_profile
-from rcx.report.figures import explanation_figure, history_figure, picture_grid
+from rcx.solver.noise import adaptive_gaussian, obfuscate
+from rcx.classifiers.profiles import load_profile
+from rcx.explain.figures import explanation_figure, history_figure
+from rcx.images.figures import picture_grid
 from rcx.report.frames import MaskFrames
 from rcx.report.wavelet_figures import pyramid_figure
-from rcx.report.widgets import scrubber
+from rcx.report.widgets import frame_slider
 
 # %% mystnb={"figure": {"caption": "The image, and what the classifier says of it.", "name": "fig-image"}}
 drawn = load_profile(profile, n_images=1, seed=seed)
@@ -277,7 +278,7 @@ history_figure(explanation)
 
 # %%
 film = MaskFrames(explainer, image[0]).of_steps(30)
-scrubber({"the image": (image[0], film)}, "solver", milliseconds=250, caption="The cartoon while it is being found. Red: at this step, the label is lost.")
+frame_slider({"the image": (image[0], film)}, "solver", milliseconds=250, caption="The cartoon while it is being found. Red: at this step, the label is lost.")
 
 # %% [markdown]
 # Where memory and speed allow, as on a GPU, many images are optimised together, each with its own

@@ -51,12 +51,13 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.localisation import energy_inside
-from rcx.profiles import VISION_TRANSFORMERS, load_profile
-from rcx.report.figures import explanation_figure, picture_grid
+from rcx.evaluate.localisation import share_inside
+from rcx.classifiers.profiles import VISION_TRANSFORMERS, load_profile
+from rcx.explain.figures import explanation_figure
+from rcx.images.figures import picture_grid
 from rcx.report.frames import MaskFrames, explanation_frames, method_frames
-from rcx.report.widgets import scrubber
-from rcx.rollout import rollout
+from rcx.report.widgets import frame_slider
+from rcx.evaluate.rollout import rollout
 
 # %%
 drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_mistakes), seed=seed)
@@ -112,7 +113,7 @@ kept = {
     names[row]: (images[row], MaskFrames(explainer, images[row]).of_shares(cartoons.mask[row], percents))
     for row in range(min(n_images, 4))
 }
-scrubber(kept, "kept", start=7, caption="The cartoon of the most relevant wavelets alone. Red: the label is lost.")
+frame_slider(kept, "kept", start=7, caption="The cartoon of the most relevant wavelets alone. Red: the label is lost.")
 
 # %% [markdown]
 # The numbers of all runs of {numref}`fig-first-images`, the probability before and after among them; the last images are those of
@@ -152,7 +153,7 @@ by_method = {
     asked.names[row]: (few[row], method_frames(methods, [one[row] for one in accounts], few[row], attention[row]))
     for row in range(len(few))
 }
-scrubber(by_method, "method", caption="Three accounts of a transformer's answer. Red: the label is lost.")
+frame_slider(by_method, "method", caption="Three accounts of a transformer's answer. Red: the label is lost.")
 
 # %% [markdown]
 # ## Where the classifier is wrong
@@ -192,7 +193,7 @@ paths = {
     names[row]: (images[row], explanation_frames(explainer, steps, labels_of))
     for row, steps in zip(ends, [path, *others], strict=True)
 }
-scrubber(paths, "price", start=3, caption="The cartoon for rising lambda. Red: the label is lost.")
+frame_slider(paths, "price", start=3, caption="The cartoon for rising lambda. Red: the label is lost.")
 
 # %% [markdown]
 # Every other step of the first image's path, side by side, and all of its numbers:
@@ -249,7 +250,7 @@ pd.DataFrame(found, index=names[:2]).rename(columns=headings).style.format(preci
 grey = images.mean(1)
 maps = {"CartoonX": cartoons.picture, "Pixel RDE": pixels.picture, "grey image": grey, "area": torch.ones_like(grey)}
 masks = drawn.object_masks  # photographs have none
-shares = {name: energy_inside(one, masks[chosen]) for name, one in maps.items() if masks is not None}
+shares = {name: share_inside(one, masks[chosen]) for name, one in maps.items() if masks is not None}
 inside = pd.DataFrame(shares, index=names)
 inside.style.format(precision=2)
 
@@ -283,7 +284,7 @@ Markdown(f"""
 
 # %%
 from rcx.report.results import Result
-from rcx.statistics import compare, mean_interval, verdict
+from rcx.evaluate.statistics import compare, mean_interval, verdict
 
 on_it = [inside[name] for name in ("CartoonX", "grey image")] if masks is not None else []
 moved = f"The share on the object minus that of the grey image is {compare(*on_it, seed=seed).difference:.3f}." if on_it else "Outlines, which would decide, are not known for photographs."

@@ -38,7 +38,7 @@ seed: int = 0  # seed of images, noise and random orders
 
 # %%
 import rcx
-from rcx.profiles import load_profile
+from rcx.classifiers.profiles import load_profile
 
 data = load_profile(profile, n_images=n_images, seed=seed)
 cartoonx = rcx.CartoonX(data.classifier, lambda_k=lambda_k, seed=seed)
@@ -69,7 +69,7 @@ pixels = pixel_rde.explain(data.images)
 # them, because randomised pixels and randomised wavelet coefficients make different images.
 
 # %%
-from rcx.rankings import Ranking
+from rcx.evaluate.rankings import Ranking
 
 wavelet_order = Ranking.of(cartoonx, cartoons)
 pixel_order = Ranking.of(pixel_rde, pixels)
@@ -86,7 +86,7 @@ rankings = {
 # orders of one representation meet the same draws.
 
 # %%
-from rcx.curves import COARSE, rate_distortion_curves
+from rcx.evaluate.curves import COARSE, rate_distortion_curves
 
 task = data.classifier, data.images, rankings
 fair = {"percent": COARSE, "draws": draws, "seed": seed}
@@ -114,7 +114,7 @@ curve_figure(keep, randomise, published=True)
 # good where the relevant is kept, large is good where it is randomised.
 
 # %% mystnb={"figure": {"caption": "Mean areas under the curves, with 95 % intervals.", "caption_before": true, "name": "tab-areas"}}
-from rcx.claims import area_table
+from rcx.evaluate.claims import area_table
 
 published = {"percent": COARSE, "protocol": "as_published", "seed": seed}
 groups = {
@@ -132,9 +132,9 @@ shown(area_table(groups))
 # all network, which on a CPU no way of counting makes quicker.
 
 # %% mystnb={"figure": {"caption": "Seconds of one curve, moved one by one and here.", "caption_before": true, "name": "tab-curve-times"}}
-from rcx.bench import curve_table
+from rcx.evaluate.timings import curve_timings
 
-curve_table(data.classifier, data.images[:1], seed=seed).round(3)
+curve_timings(data.classifier, data.images[:1], seed=seed).round(3)
 
 # %% [markdown]
 # ## Is the difference more than chance?
@@ -149,8 +149,8 @@ curve_table(data.classifier, data.images[:1], seed=seed).round(3)
 # signed-rank test cannot reach 5 % even if all agree.
 
 # %% mystnb={"figure": {"caption": "CartoonX minus Pixel RDE, image by image.", "caption_before": true, "name": "tab-comparisons"}}
-from rcx.claims import comparison_table, curve_comparisons
-from rcx.statistics import verdict
+from rcx.evaluate.claims import comparison_table, curve_comparisons
+from rcx.evaluate.statistics import verdict
 
 comparisons = curve_comparisons(keep, randomise, "CartoonX", "Pixel RDE", seed=seed)
 outcomes = comparison_table(comparisons)
@@ -169,7 +169,7 @@ shown(outcomes)
 import pandas as pd
 
 from rcx.report.curve_figures import sweep_figure
-from rcx.sweeps import sweep_rows, sweep_table
+from rcx.evaluate.sweeps import sweep_rows, sweep_table
 
 swept = data.images[:sweep_images]
 sweep = pd.concat([sweep_rows(explainer, swept, seed=seed) for explainer in (cartoonx, pixel_rde)])
@@ -200,7 +200,7 @@ shown(sweep_table(sweep, seed=seed))
 # random pixels, where *energy inside* is the share of the image that the object covers.
 
 # %% mystnb={"figure": {"caption": "How much of each map lies on the object.", "caption_before": true, "name": "tab-localisation"}}
-from rcx.localisation import localisation_table
+from rcx.evaluate.localisation import localisation_table
 
 pictures = {
     "CartoonX": cartoons.picture,
@@ -220,7 +220,7 @@ shown(localisation)
 # the report, by this package's default solver of then, of 200 steps for both.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-photographs"}}
-from rcx.reference.study import CONDITIONS, INPUTS, photo_curves, photo_provenance, photo_rows
+from rcx.reference.photographs import CONDITIONS, INPUTS, photo_curves, photo_provenance, photo_rows
 
 network = "timm/tf_mobilenetv3_small_100"
 four = ["CartoonX", "Pixel RDE", "random wavelets", "random pixels"]
@@ -238,8 +238,8 @@ as_published = photos["raw, as published"]
 curve_figure(*as_published, published=True, compare="98 of the same photographs, other weights")
 
 # %% mystnb={"figure": {"caption": "Measured and published mean distortion.", "caption_before": true, "name": "tab-gaps"}}
-from rcx.claims import GAPS, condition_table, gap_table
-from rcx.reference import published_points
+from rcx.evaluate.claims import GAPS, condition_table, gap_table
+from rcx.reference.published import published_points
 
 methods = "CartoonX", "Pixel RDE"
 kept = {name: as_published[0][name] for name in methods}
@@ -325,7 +325,7 @@ shown(pd.concat(sweeps))
 # solver, other weights and under other conditions.
 
 # %% mystnb={"figure": {"caption": "Where the first drop of the mean curve ends, and how far it rises again.", "caption_before": true, "name": "tab-drops"}}
-from rcx.claims import drop_table
+from rcx.evaluate.claims import drop_table
 
 lines = {name: {method: keep[method] for method in methods} for name, (keep, _) in photos.items()}
 drops = drop_table(lines, published_points("fig3-left", *methods), seed=seed)
@@ -336,7 +336,7 @@ shown(drops)
 # them its line is taken.
 
 # %% mystnb={"figure": {"caption": "Non-sparsity of the masks, measured and published.", "caption_before": true, "name": "tab-sparsity"}}
-from rcx.reference import published_sparsity
+from rcx.reference.published import published_sparsity
 
 chosen = {"CartoonX": 20.0, "Pixel RDE": 4.0}
 sparsity = pd.DataFrame({

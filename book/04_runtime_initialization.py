@@ -59,11 +59,12 @@ import pandas as pd
 from IPython.display import Markdown
 
 import rcx
-from rcx import reference, start_claims, trials
-from rcx.bench import solver_table, transform_table
-from rcx.profiles import load_profile
+from rcx.reference.published import published as reference
+from rcx.evaluate import start_claims, trials
+from rcx.evaluate.timings import solver_timings, transform_timings
+from rcx.classifiers.profiles import load_profile
 from rcx.report.curve_figures import shown
-from rcx.report.figures import explanation_figure, history_figure
+from rcx.explain.figures import explanation_figure, history_figure
 from rcx.report.start_figures import starts_figure
 
 # %%
@@ -121,11 +122,11 @@ pd.DataFrame(
 # samples, and after 850 more steps with 64 it was at 0.133 and 0.200, where the default ends at 0.133
 # and 0.168, see [below](what-was-tried). With 64 samples it is a good solver; what it is not is fast.
 # Exactly as published it takes the better part of an hour of a core for each photograph and input, so it
-# was run once, on eight photographs, with `rcx study --settings rcx/reference/schedules.toml`. Losses are
+# was run once, on eight photographs, with `rcx study --settings rcx/reference/measured/schedules.toml`. Losses are
 # by the same 256 fresh samples, `settled at` is the step at which the run would have stopped, 0 if at none:
 
 # %% mystnb={"figure": {"caption": "The schedule exactly as published and the default one, on photographs.", "caption_before": true, "name": "tab-photo-schedules"}}
-from rcx.reference.study import INPUTS, photo_rows
+from rcx.reference.photographs import INPUTS, photo_rows
 
 schedules = photo_rows("explanations", study="schedules").assign(input=lambda rows: rows["normalize"].map({value: name for name, value in INPUTS.items()}))
 measures = ["loss", "distortion", "nonsparsity", "label_kept", "steps", "settled_at"]
@@ -135,8 +136,8 @@ schedules.set_index(["input", "image", "series"])[measures].sort_index().rename(
 # The default's loss minus the published one's, paired by photograph, and the ratio of their means:
 
 # %% mystnb={"figure": {"caption": "The default schedule against the one exactly as published, on photographs.", "caption_before": true, "name": "tab-schedules-compared"}}
-from rcx.claims import comparison_table
-from rcx.statistics import compare
+from rcx.evaluate.claims import comparison_table
+from rcx.evaluate.statistics import compare
 
 losses = schedules.pivot(index=["input", "image"], columns="series", values="loss").astype(float)
 groups = {**dict(list(losses.groupby("input"))), "all": losses}
@@ -225,7 +226,7 @@ shown(trials.starts_table(live))
 
 # %% [markdown]
 # A few images cannot tell starts apart. The following runs are of more scenes, made once with
-# `python -m rcx.reference.make_start_trials`, always of the sample, and kept with this package. Bands
+# `python -m rcx.study.start_trials`, always of the sample, and kept with this package. Bands
 # are 95 % bootstrap intervals over the scenes, of which there are fewer under the published schedule;
 # where a scene was explained with several seeds of the noise, its losses are averaged first. Their
 # default schedule is the one of then, with 200 steps.
@@ -272,7 +273,7 @@ shown(pd.concat(helped, names=["schedule", "start"]))
 # ### On the study's photographs
 #
 # The same on photographs of the study, normalised, with MobileNetV3-Small at 256 pixels, made once with
-# `python -m rcx.reference.make_start_trials --profile imagenet`. Fewer of them were run under the published
+# `python -m rcx.study.start_trials --profile imagenet`. Fewer of them were run under the published
 # schedule, with two noise samples a step. The default is that of then here too.
 
 # %% mystnb={"figure": {"caption": "Loss over the steps from every start, on photographs; shaded: 95 % intervals.", "name": "fig-photo-starts"}}
@@ -355,7 +356,7 @@ pd.DataFrame(ends).T.round(4)
 # follow from a few of their steps. `rcx bench` prints the same table for any classifier.
 
 # %% mystnb={"figure": {"caption": "Seconds of an explanation, on this machine.", "caption_before": true, "name": "tab-times"}}
-times = solver_table(data.classifier, data.images[:1], published_steps=2, seed=seed)
+times = solver_timings(data.classifier, data.images[:1], published_steps=2, seed=seed)
 times[["steps", "seconds", "ratio", "loss"]].round(3)
 
 # %% [markdown]
@@ -377,7 +378,7 @@ pd.DataFrame({
 # The inverse wavelet transform is one matrix product per level and direction:
 
 # %% mystnb={"figure": {"caption": "The inverse wavelet transform, on this machine.", "caption_before": true, "name": "tab-transform"}}
-transform_table(data.images.shape[-1], seed=seed).round(4)
+transform_timings(data.images.shape[-1], seed=seed).round(4)
 
 # %% [markdown]
 # Besides the schedule, a step is cheaper: batch norms are folded into their convolutions,

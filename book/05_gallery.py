@@ -42,7 +42,7 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.profiles import load_profile
+from rcx.classifiers.profiles import load_profile
 from rcx.report.gallery import Gallery, entries_of
 
 # %%

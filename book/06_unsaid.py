@@ -41,11 +41,11 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.profiles import load_profile
-from rcx.reference import published_facts
+from rcx.classifiers.profiles import load_profile
+from rcx.reference.published import published_facts
 from rcx.report.results import Result
-from rcx.report.unsaid import Bench, normalisation_table, paper_scale_table, photographs_table
-from rcx.statistics import mean_interval
+from rcx.report.unsaid import MaskJudge, normalisation_table, paper_scale_table, photographs_table
+from rcx.evaluate.statistics import mean_interval
 
 # %% [markdown]
 # ## Images that were not normalised
@@ -84,7 +84,7 @@ Result(
 
 # %% mystnb={"figure": {"caption": "Distortion with and without clamping.", "caption_before": true, "name": "tab-clamping"}}
 drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_unsure), seed=seed)
-pixel_bench = Bench(rcx.PixelRDE(drawn.classifier, seed=seed), drawn.images[:8], seed)
+pixel_bench = MaskJudge(rcx.PixelRDE(drawn.classifier, seed=seed), drawn.images[:8], seed)
 clamping = pixel_bench.clamping([0.0, 0.25, 0.5, 0.75])
 clamping.style.format(precision=3)
 
@@ -111,7 +111,7 @@ chosen = [*range(n_images), *unsure.tolist()]
 images, names = drawn.images[chosen], [drawn.names[row] for row in chosen]
 explainer = rcx.CartoonX(drawn.classifier, lambda_k=lambda_k, seed=seed)
 explanations = explainer.explain(images)
-bench = Bench(explainer, images, seed)
+bench = MaskJudge(explainer, images, seed)
 single = bench.single_draws(explanations.mask)
 
 # %% mystnb={"figure": {"caption": "Distortion of one mask by single draws of noise.", "caption_before": true, "name": "tab-draws"}}
@@ -173,7 +173,7 @@ Result(
 
 # %% mystnb={"figure": {"caption": "Three distortions of the same explanations.", "caption_before": true, "name": "tab-unsaid-sweep"}}
 path = explainer.explain_path(images[:1], [lambda_k / 8, lambda_k, lambda_k * 8])
-sweep = Bench(explainer, images[:1], seed).sweep(path)
+sweep = MaskJudge(explainer, images[:1], seed).sweep(path)
 sweep.style.format(precision=4)
 
 # %%

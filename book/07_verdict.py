@@ -25,7 +25,7 @@ profile: str = "sample"  # whose results are read: sample or imagenet
 # ## The claims
 #
 # Nothing is computed here. The other chapters record what they found, and this page reads it. What
-# *supported* means is fixed before anything is measured, by the tests of `rcx.statistics`: all
+# *supported* means is fixed before anything is measured, by the tests of `rcx.evaluate.statistics`: all
 # predictions of a claim have to come out as predicted, at 5 %. *Mixed*: some did. *Not supported*: none
 # did, be it that the numbers speak against the claim or that they are too few to tell. *Open*: it
 # cannot be measured on these images.

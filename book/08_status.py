@@ -69,7 +69,7 @@ hashes
 # | Are data sets, their size and splits described? | Yes: scenes are drawn by the package from a seed, with seeds apart from those of training; the photographs are the study's 100 images of ImageNet. [](05_gallery) shows them. |
 # | Were data left out? | No: [](06_unsaid). |
 # | Is the code public, with its dependencies? | Yes: the package and its `pyproject.toml`, which says of each dependency why it is needed. |
-# | Is there training code, and are there weights? | Yes: `python -m rcx.sample.train`; the weights of the sample's classifiers come with the package, those of the study's are public. Hashes are above. |
+# | Is there training code, and are there weights? | Yes: `python -m rcx.classifiers.sample.train`; the weights of the sample's classifiers come with the package, those of the study's are public. Hashes are above. |
 # | Is there evaluation code, and a command for each result? | Yes: every number is computed by a chapter, and `make book` runs them all. |
 # | Which hyperparameters were tried, and how was chosen? | [](04_runtime_initialization) lists the schedules that were tried; all others are the study's. |
 # | How many runs, and with which seeds? | One for each image, with the seeds above; images are the sample of every interval. |

@@ -11,25 +11,25 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 if TYPE_CHECKING:
     from rcx.classifiers import Classifier, load_classifier
-    from rcx.explainers import CartoonX, PixelRDE
-    from rcx.explanation import Explanation
+    from rcx.explain import CartoonX, Explanation, PixelRDE, explain_func
     from rcx.images import load_images, read_images
-    from rcx.interfaces import explain_func
+    from rcx.report.scrubber import scrubber
     from rcx.solver import SolverSettings
-    from rcx.start_network import StartNetwork
+    from rcx.starts import StartNetwork
 
 # Imported when first used, so that `rcx --help` need not wait for torch.
-_MODULES = {
-    "CartoonX": "explainers",
+_ROOMS = {
+    "CartoonX": "explain",
     "Classifier": "classifiers",
-    "Explanation": "explanation",
-    "PixelRDE": "explainers",
+    "Explanation": "explain",
+    "PixelRDE": "explain",
     "SolverSettings": "solver",
-    "StartNetwork": "start_network",
-    "explain_func": "interfaces",
+    "StartNetwork": "starts",
+    "explain_func": "explain",
     "load_classifier": "classifiers",
     "load_images": "images",
     "read_images": "images",
+    "scrubber": "report.scrubber",
 }
 
 __all__ = [
@@ -43,13 +43,14 @@ __all__ = [
     "load_classifier",
     "load_images",
     "read_images",
+    "scrubber",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
+    if name not in _ROOMS:
         raise AttributeError(f"module 'rcx' has no attribute {name!r}")
-    return getattr(import_module(f"rcx.{_MODULES[name]}"), name)
+    return getattr(import_module(f"rcx.{_ROOMS[name]}"), name)
 
 
 def __dir__() -> list[str]:

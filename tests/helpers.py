@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from rcx.distortion import DistortionMeasure
-from rcx.objective import Objective
-from rcx.representations import Pixels, Representation, Wavelets
+from rcx.representations.pixels import Pixels
+from rcx.representations.representation import Representation
+from rcx.representations.wavelets import Wavelets
+from rcx.solver.distortion import DistortionMeasure
+from rcx.solver.objective import Objective
 
 
 def seeded(seed: int) -> torch.Generator:

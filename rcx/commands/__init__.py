@@ -1,5 +1,5 @@
-"""The commands of `rcx.cli`, a module and a function each.
+"""The command line: a module for each command of ``rcx``.
 
-A module imports only what its options need; torch and the rest are imported by the function, so
-that help and mistyped options do not wait for them.
+A module imports only what its options need. The function imports torch and the rest, so that help
+does not wait for them.
 """

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from rcx.commands.options import Normalize, Seed
-from rcx.terminal import explained_errors, say, show_table
+from rcx.commands.terminal import explained_errors, say, show_table
 
 if TYPE_CHECKING:
-    from rcx.profiles import ProfileName
+    from rcx.classifiers.profiles import ProfileName
 
 
 def bench(
@@ -60,8 +60,8 @@ def bench(
     with explained_errors():
         import torch
 
-        from rcx.bench import curve_table, solver_table, transform_table
-        from rcx.profiles import load_profile
+        from rcx.classifiers.profiles import load_profile
+        from rcx.evaluate.timings import curve_timings, solver_timings, transform_timings
 
         chosen = load_profile(
             cast("ProfileName", profile),
@@ -77,18 +77,18 @@ def bench(
             stderr=False,
         )
         if published_code is not None:
-            from rcx.published_code import published_code_table
+            from rcx.evaluate.published_code import published_code_table
 
             beside = published_code_table(
                 published_code, chosen.classifier, chosen.images, seed=seed
             )
             show_table("The study's code, and this package's", beside)
             return
-        show_table("Inverse wavelet transform", transform_table(size, seed=seed))
+        show_table("Inverse wavelet transform", transform_timings(size, seed=seed))
         if not torch.cuda.is_available():
-            curves = curve_table(chosen.classifier, chosen.images[:1], seed=seed)
+            curves = curve_timings(chosen.classifier, chosen.images[:1], seed=seed)
             show_table("One rate-distortion curve", curves)
-        table = solver_table(chosen.classifier, chosen.images, whole=whole, seed=seed)
+        table = solver_timings(chosen.classifier, chosen.images, whole=whole, seed=seed)
         show_table("One explanation", table)
         if not whole:
             say("Seconds of the published solver follow from a few steps.", stderr=False)
@@ -97,7 +97,7 @@ def bench(
 def _scaling(model: str, entries: int, seed: int) -> None:
     """Show what `rcx.study.scaling` measures."""
     with explained_errors():
-        from rcx.classifiers import load_classifier
+        from rcx.classifiers.loading import load_classifier
         from rcx.study.scaling import (
             cost_table,
             days_for_imagenet,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from rcx.commands.options import PHOTOS, BatchSize, Device, Model, Normalize, Quiet, Seed, Size
-from rcx.terminal import (
+from rcx.commands.terminal import (
     FAILED,
     INTERRUPTED,
     Reporter,
@@ -20,10 +19,10 @@ from rcx.terminal import (
 )
 
 if TYPE_CHECKING:
-    from rcx.explainers import Explainer
-    from rcx.images import Fit
-    from rcx.solver import Preset, SolverSettings
-    from rcx.starts import AnyStart
+    from rcx.explain.explainer import Explainer
+    from rcx.images.reading import Fit
+    from rcx.solver.settings import Preset, SolverSettings
+    from rcx.starts.initial import AnyStart
 
 _METHOD = "Method"
 
@@ -50,14 +49,6 @@ def explain(
         float,
         typer.Option(min=0, metavar="X", help="Price of non-sparsity: the larger, the sparser."),
     ] = 20.0,
-    keep_label: Annotated[
-        bool,
-        typer.Option(
-            "--keep-label/--no-keep-label",
-            help="Try smaller lambdas for a photo that loses its class: where the model is unsure, "
-            "showing nothing can cost less than an explanation.",
-        ),
-    ] = True,
     target_distortion: Annotated[
         float | None,
         typer.Option(
@@ -65,6 +56,15 @@ def explain(
             help="Find each photo's own lambda, at which its distortion is this large.",
         ),
     ] = None,
+    distortion: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="How far the answer moved: relative (to the class's probability), probability (as "
+            "published), l2, kl or maximise-target.",
+            rich_help_panel=_METHOD,
+        ),
+    ] = "relative",
     pixel_rde: Annotated[
         bool,
         typer.Option(
@@ -150,22 +150,28 @@ def explain(
     sense, 130 interrupted.
     """
     with explained_errors():
-        from rcx.choices import class_index, image_size, usable_device
-        from rcx.classifiers import load_classifier
-        from rcx.explainers import CartoonX, PixelRDE
-        from rcx.images import read_images
-        from rcx.photos import explain_photos, find_photos, writable_folder
-        from rcx.report.figures import explanation_figure
-        from rcx.start_network import StartNetwork
+        from rcx.classifiers.devices import usable_device
+        from rcx.classifiers.loading import load_classifier
+        from rcx.classifiers.sizes import image_size
+        from rcx.classifiers.targets import class_index
+        from rcx.commands.photos import explain_photos
+        from rcx.explain.cartoonx import CartoonX
+        from rcx.explain.pixel_rde import PixelRDE
+        from rcx.images.reading import find_photos, read_images
+        from rcx.solver.distortion import check_measure
+        from rcx.starts.network import StartNetwork
+        from rcx.system.files import writable_folder
 
         fitted = cast("Fit", fit)
         read_images([], size or 256, fit=fitted)  # complains of a bad size or fit
-        options: dict[str, Any] = {"keep_label": keep_label, "target_distortion": target_distortion}
-        options |= {"device": usable_device(device), "batch_size": batch_size}
-        options |= {"start": _start(start), "seed": seed}
-        solvers = {
-            kind: _solver(kind.default_solver, preset, steps, samples)
-            for kind in (CartoonX, PixelRDE)
+        check_measure(distortion)
+        options: dict[str, Any] = {
+            "distortion": distortion,
+            "target_distortion": target_distortion,
+            "start": _start(start),
+            "seed": seed,
+            "device": usable_device(device),
+            "batch_size": batch_size,
         }
         writable_folder(out)
         files, failures = find_photos(photos)
@@ -177,11 +183,19 @@ def explain(
         classifier = load_classifier(model, normalize=normalize)
         side = image_size(classifier, size)
         chosen = None if target is None else class_index(classifier, target)
-        waves: dict[str, Any] = {"wavelet": wavelet, "levels": levels, "solver": solvers[CartoonX]}
-        explainers: list[Explainer] = [CartoonX(classifier, lambda_k, **waves, **options)]
+        explainers: list[Explainer] = [
+            CartoonX(
+                classifier,
+                lambda_k,
+                wavelet=wavelet,
+                levels=levels,
+                solver=_solver(CartoonX.default_solver, preset, steps, samples),
+                **options,
+            )
+        ]
         if pixel_rde:
-            options["solver"] = solvers[PixelRDE]
-            explainers.append(PixelRDE(classifier, pixel_lambda_k, **options))
+            solver = _solver(PixelRDE.default_solver, preset, steps, samples)
+            explainers.append(PixelRDE(classifier, pixel_lambda_k, solver=solver, **options))
         for explainer in explainers:
             representation = explainer.representation((side, side))  # complains of too many levels
             if isinstance(explainer.start, StartNetwork):
@@ -194,7 +208,6 @@ def explain(
                 files,
                 explainers,
                 out,
-                partial(explanation_figure, class_names=classifier.class_names),
                 size=side,
                 fit=fitted,
                 target=chosen,
@@ -212,8 +225,8 @@ def explain(
 
 def _start(start: str) -> AnyStart:
     """Start of a name, or the network in a file."""
-    from rcx.start_network import StartNetwork
-    from rcx.starts import Start, check_start
+    from rcx.starts.initial import Start, check_start
+    from rcx.starts.network import StartNetwork
 
     if Path(start).suffix or Path(start).is_file():
         return StartNetwork.load(Path(start))
@@ -225,7 +238,7 @@ def _solver(
     default: SolverSettings, preset: str | None, steps: int | None, samples: int | None
 ) -> SolverSettings:
     """Solver settings of a preset's name, or a method's own, with what was given instead."""
-    from rcx.solver import SolverSettings
+    from rcx.solver.settings import SolverSettings
 
     given = {"steps": steps, "samples": samples}
     changes = {name: value for name, value in given.items() if value is not None}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rcx.terminal import FAILED, console, explained_errors, say, say_error
-from rcx.text import printable, shortened
+from rcx.commands.terminal import FAILED, console, explained_errors, say, say_error
+from rcx.system.text import printable, shortened
 
 if TYPE_CHECKING:
     from rcx.study.index import Row

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rcx.commands.options import RUNNING, BatchSize, Device, Quiet
-from rcx.terminal import FAILED, INTERRUPTED, console, explained_errors, say, say_error
-from rcx.text import printable, reason
+from rcx.commands.terminal import FAILED, INTERRUPTED, console, explained_errors, say, say_error
+from rcx.system.text import printable, reason
 
 if TYPE_CHECKING:
-    from rcx.study.conduct import Report
-    from rcx.study.runner import Execute, Plan, Study
+    from rcx.study.plan import Execute, Plan, Study
+    from rcx.study.run import StudyReport
     from rcx.study.settings import StudySettings
 
 _KEPT = "every finished result is kept, and the same command goes on from here"
@@ -93,12 +93,12 @@ def study(
     """
     _interrupt_when_terminated()
     with explained_errors():
-        from rcx.choices import usable_device
-        from rcx.photos import writable_folder
-        from rcx.study.conduct import conduct
-        from rcx.study.runner import Study
-        from rcx.study.setup import Hardware
+        from rcx.classifiers.devices import usable_device
+        from rcx.study.plan import Study
+        from rcx.study.run import run_study
         from rcx.study.store import Store
+        from rcx.study.variants import Hardware
+        from rcx.system.files import writable_folder
 
         chosen = _settings(profile, settings, n_images, images)
         usable_device(device)
@@ -115,7 +115,7 @@ def study(
             raise typer.Exit(FAILED if plan.failures else 0)
     try:
         with kept, _executing(work, workers, scheduler, nothing=tables) as execute:
-            report = conduct(work, plan, out, execute, quiet=quiet)
+            report = run_study(work, plan, out, execute, quiet=quiet)
     except KeyboardInterrupt:
         say_error(f"interrupted; {_KEPT}")
         raise typer.Exit(INTERRUPTED) from None
@@ -163,8 +163,8 @@ def _executing(
 
 
 def _say_plan(work: Study, plan: Plan) -> None:
-    from rcx.study.reporting import duration, plan_table, say_study_failures
-    from rcx.study.runner import seconds_of
+    from rcx.commands.study_progress import duration, plan_table, say_study_failures
+    from rcx.study.plan import seconds_of
 
     console().print(plan_table(plan))
     if plan.tasks:
@@ -173,8 +173,8 @@ def _say_plan(work: Study, plan: Plan) -> None:
     say_study_failures(plan.failures)
 
 
-def _say_report(report: Report, out: Path, *, quiet: bool) -> None:
-    from rcx.study.reporting import say_study_failures
+def _say_report(report: StudyReport, out: Path, *, quiet: bool) -> None:
+    from rcx.commands.study_progress import say_study_failures
 
     if report.damaged:
         say_error(

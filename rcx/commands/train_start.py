@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rcx.commands.options import Device, Model, Normalize, Seed, Size
-from rcx.terminal import INTERRUPTED, explained_errors, say, say_error, show_table
+from rcx.commands.terminal import INTERRUPTED, explained_errors, say, say_error, show_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from rcx.explainer import Explainer
-    from rcx.solver import SolverSettings
-    from rcx.start_network import StartNetwork
-    from rcx.starts import AnyStart
+    from rcx.explain.explainer import Explainer
+    from rcx.solver.settings import SolverSettings
+    from rcx.starts.initial import AnyStart
+    from rcx.starts.network import StartNetwork
 
 _FEWEST = 4
 _SCENE_SEED = 3_000_000  # far from the scenes of the chapters and of the classifiers' training
@@ -65,10 +65,12 @@ def train_start(
     much the start helps. Use it with rcx explain --start FILE --preset short.
     """
     with explained_errors():
-        from rcx.choices import image_size, usable_device
-        from rcx.classifiers import load_classifier
-        from rcx.explainers import CartoonX, PixelRDE
-        from rcx.start_training import Trainer, TrainingSettings
+        from rcx.classifiers.devices import usable_device
+        from rcx.classifiers.loading import load_classifier
+        from rcx.classifiers.sizes import image_size
+        from rcx.explain.cartoonx import CartoonX
+        from rcx.explain.pixel_rde import PixelRDE
+        from rcx.starts.training import Trainer, TrainingSettings
 
         settings = TrainingSettings(steps=steps, lambda_k=lambda_k, seed=seed)
         if not out.parent.is_dir():
@@ -81,7 +83,17 @@ def train_start(
         method = PixelRDE if pixel_rde else CartoonX
         explainer = method(classifier, seed=seed, device=usable_device(device))
         say(f"{len(found) - kept_back} images to learn from, {kept_back} kept back")
-        trainer = Trainer(explainer, found[kept_back:], settings, _line)
+        trainer = Trainer(
+            classifier,
+            explainer.representation(found.shape[-2:]),
+            found[kept_back:],
+            settings,
+            method=explainer.method,
+            measure=explainer.distortion,
+            clamp=explainer.clamp,
+            device=explainer.device,
+            report=_line,
+        )
         checkpoint = out.with_name(f"{out.name}.checkpoint")
         if checkpoint.exists():
             trainer.resume(checkpoint)
@@ -105,8 +117,8 @@ def _images(folder: Path | None, size: int, scenes: int) -> Tensor:
     """Images to learn from, in an order of chance."""
     import torch
 
-    from rcx.images import read_images
-    from rcx.sample import draw_scenes
+    from rcx.images.reading import read_images
+    from rcx.images.scenes import draw_scenes
 
     if folder is None:
         return draw_scenes(scenes, seed=_SCENE_SEED, size=size).images
@@ -130,8 +142,8 @@ def _line(what: str, done: int, most: int, loss: float) -> None:
 
 def _judged(explainer: Explainer, network: StartNetwork, images: Tensor) -> pd.DataFrame:
     """How far the network's start brings the solver, and alone."""
-    from rcx.solver import SolverSettings
-    from rcx.trials import Trials, run_trials, starts_table
+    from rcx.evaluate.trials import Trials, run_trials, starts_table
+    from rcx.solver.settings import SolverSettings
 
     make = partial(type(explainer), explainer.classifier, device=explainer.device)
     default, short = SolverSettings(), SolverSettings.preset("short")

@@ -11,11 +11,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from rcx.curves import Curve
-from rcx.reference import PUBLISHED_SERIES, Figure, published_curves
-from rcx.report.figures import BLUE, GREEN, INK, ORANGE, PURPLE, RED, SKY, StyledFigure, style
-from rcx.statistics import Interval, mean_interval
-from rcx.sweeps import sweep_table
+from rcx.evaluate.curves import Curve
+from rcx.evaluate.statistics import Interval, mean_interval
+from rcx.evaluate.sweeps import sweep_table
+from rcx.images.figures import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    StyledFigure,
+    style,
+)
+from rcx.reference.published import PUBLISHED_SERIES, PublishedFigure, published_curves
 
 _COLOURS = {
     "CartoonX": BLUE,
@@ -27,7 +37,7 @@ _COLOURS = {
     "rollout, ViT": GREEN,
 }
 _OTHERS = (GREEN, PURPLE, INK, "#882255", "#999933")  # wine and olive of Tol's muted colours
-_FIGURES: dict[int, dict[str, Figure]] = {
+_FIGURES: dict[int, dict[str, PublishedFigure]] = {
     3: {"keep": "fig3-left", "randomise": "fig3-middle"},
     5: {"keep": "fig5-left", "randomise": "fig5-right"},
 }
@@ -74,7 +84,7 @@ def curve_figure(
 
     Returns
     -------
-    Figure
+    PublishedFigure
     """
     if not groups or not all(groups):
         raise ValueError("a figure needs at least one curve in every panel")
@@ -115,18 +125,18 @@ def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool, number: Lite
 
 
 def sweep_figure(rows: pd.DataFrame, published: bool = False) -> LineFigure:
-    """Show distortion and non-sparsity against lambda, as the report's Figure 3 does.
+    """Show distortion and non-sparsity against lambda, as the report's PublishedFigure 3 does.
 
     Parameters
     ----------
     rows : DataFrame
-        As of `rcx.sweeps.sweep_rows`, of at least two images.
+        As of `rcx.evaluate.sweep_rows`, of at least two images.
     published : bool
         Add the published means, dashed.
 
     Returns
     -------
-    Figure
+    PublishedFigure
         Means over the images, with their bootstrap intervals shaded.
     """
     table = sweep_table(rows)

@@ -8,13 +8,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from rcx.classifiers import inference_copy
-from rcx.explainer import Explainer
-from rcx.explanation import Explanation
-from rcx.rankings import generator_of, ranks
+from rcx.classifiers.classifier import inference_copy
+from rcx.evaluate.rankings import generator_of, ranks
+from rcx.explain.explainer import Explainer
+from rcx.explain.explanation import Explanation
 from rcx.report.widgets import Frame
-from rcx.solver import solve
-from rcx.starts import initial_mask
+from rcx.solver.loop import solve
+from rcx.solver.problem import Problem
+from rcx.starts.initial import initial_mask
 
 _SAMPLES = 32  # noise draws that judge a mask
 _FRESH = 0x5C0B
@@ -81,21 +82,22 @@ class MaskFrames:
             The first is the starting mask, the last the mask that was found.
         """
         settings = self.explainer.solver
-        wanted = {round(settings.steps * (place / (count - 1)) ** 1.5) for place in range(count)}
-        generator = torch.Generator().manual_seed(self.explainer.seed)
+        shares = [(place / (count - 1)) ** 1.5 for place in range(count)]
+        wanted = sorted({round(settings.steps * share) for share in shares})
+        noise = torch.Generator().manual_seed(self.explainer.seed)
         lambda_k = torch.full((1,), self.explainer.lambda_k)
-        start = initial_mask(self.explainer.start, self.objective, generator, lambda_k)
+        start = initial_mask(self.explainer.start, self.objective, noise, lambda_k)
         seen = {0: start}
 
         def watch(step: int, mask: Tensor) -> None:
             if step in wanted:
-                seen[step] = mask
+                seen[step] = mask.clone()
 
-        solution = solve(
-            self.objective, start, lambda_k.to(start), settings, generator, watch=watch
-        )
-        seen[int(solution.steps)] = solution.mask
-        return self.frames(torch.cat(list(seen.values())), [f"step {step}" for step in seen])
+        problem = Problem(self.objective, start, lambda_k.to(start), noise)
+        solution = solve(problem, settings, watch)
+        # an image that has stopped keeps its mask
+        masks = [seen.get(step, solution.mask) for step in wanted]
+        return self.frames(torch.cat(masks), [f"step {step}" for step in wanted])
 
     def of_shares(self, relevance: Tensor, percents: Sequence[float]) -> list[Frame]:
         """Keep the most relevant coefficients only, wholly, and nothing of the others.
@@ -134,7 +136,7 @@ def method_frames(
     image : Tensor
         ``(C, H, W)``.
     rollout : Tensor
-        ``(H, W)``, see `rcx.rollout.rollout`.
+        ``(H, W)``, see `rcx.evaluate.rollout`.
     """
     frames = [
         explanation_frames(explainer, [one], [explainer.method])[0]

@@ -11,16 +11,16 @@ from importlib.resources import files
 import numpy.typing as npt
 from torch import Tensor
 
-from rcx.classifiers import Classifier
-from rcx.explanation import Explanation
-from rcx.report.pictures import data_uri
+from rcx.classifiers.classifier import Classifier
+from rcx.explain.explanation import Explanation
+from rcx.images.encoding import data_uri
 
 _BYTES = 3_500_000  # of all pictures of a gallery: a page stays below 5 MB
 _STEPS = ((256, 80), (224, 70), (192, 60), (128, 50), (96, 40))
 
 
 @dataclass(frozen=True)
-class Entry:
+class GalleryEntry:
     """One explanation of one image.
 
     Attributes
@@ -28,7 +28,7 @@ class Entry:
     name : str
         Of the image, such as a file's name.
     image, picture : array-like
-        The image and what explains it, as for `rcx.report.pictures.data_uri`.
+        The image and what explains it, as for `rcx.images.data_uri`.
     method : str
     lambda_k : float
     true, predicted, explained, after : str
@@ -70,7 +70,7 @@ def entries_of(
     labels: Tensor,
     names: Sequence[str],
     explanations: Iterable[Explanation],
-) -> list[Entry]:
+) -> list[GalleryEntry]:
     """List explanations of the same images, an entry for each image and explanation.
 
     Parameters
@@ -88,14 +88,14 @@ def entries_of(
 
     Returns
     -------
-    list of Entry
+    list of GalleryEntry
         In the order of the images.
     """
-    found: list[list[Entry]] = [[] for _ in names]
+    found: list[list[GalleryEntry]] = [[] for _ in names]
     for explanation in explanations:
         for row, (one, name) in enumerate(zip(explanation, names, strict=True)):
             label = classifier.label
-            entry = Entry(
+            entry = GalleryEntry(
                 name,
                 images[row],
                 one.picture[0],
@@ -121,11 +121,11 @@ class Gallery:
 
     Parameters
     ----------
-    entries : sequence of Entry
+    entries : sequence of GalleryEntry
         Entries of one image follow each other.
     """
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[GalleryEntry]) -> None:
         if not entries:
             raise ValueError("a gallery needs at least one entry")
         self.entries = list(entries)
@@ -195,7 +195,7 @@ class Gallery:
         )
 
 
-def _photo(entry: Entry, source: str) -> str:
+def _photo(entry: GalleryEntry, source: str) -> str:
     wrong = "" if entry.right else f', <b class="rcx-wrong">wrong</b>: it is {escape(entry.true)}'
     return (
         f'<figure class="rcx-photo"><img src="{source}" alt="The image {escape(entry.name)}">'
@@ -204,7 +204,7 @@ def _photo(entry: Entry, source: str) -> str:
     )
 
 
-def _panel(entry: Entry, source: str, number: int) -> str:
+def _panel(entry: GalleryEntry, source: str, number: int) -> str:
     data = {
         "method": entry.method,
         "lambda": f"{entry.lambda_k:g}",

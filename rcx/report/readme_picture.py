@@ -3,9 +3,10 @@
 import sys
 from pathlib import Path
 
-from rcx.explainers import CartoonX, PixelRDE
-from rcx.profiles import load_profile
-from rcx.report.figures import StyledFigure, picture_grid
+from rcx.classifiers.profiles import load_profile
+from rcx.explain.cartoonx import CartoonX
+from rcx.explain.pixel_rde import PixelRDE
+from rcx.images.figures import StyledFigure, picture_grid
 
 
 def readme_picture(n_images: int = 4, seed: int = 0) -> StyledFigure:

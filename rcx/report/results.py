@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from nbformat import NotebookNode
 
-from rcx.system import write_whole
+from rcx.system.files import write_whole
 
-Outcome = Literal["supported", "not supported", "mixed", "open"]
+ClaimOutcome = Literal["supported", "not supported", "mixed", "open"]
 
 _KEY = "rcx_result"  # in an output's metadata
 FOLDER_VARIABLE = "RCX_RESULTS"
@@ -43,7 +43,7 @@ class Result:
 
     name: str
     measured: str
-    outcome: Outcome | None = None
+    outcome: ClaimOutcome | None = None
     claimed: str = ""
     reported: str = ""
 
@@ -64,7 +64,7 @@ class ChapterRun:
     ----------
     chapter, title : str
     key : str
-        See `rcx.report.store.chapter_key`.
+        See `rcx.report.book.kept.chapter_key`.
     parameters : dict of str to object
         All that it declares, as it was run.
     seconds : float
@@ -89,7 +89,7 @@ class ChapterRun:
 
     @classmethod
     def of(cls, notebook: NotebookNode) -> ChapterRun:
-        """Read the run that an executed notebook tells of, see `rcx.report.store`."""
+        """Read the run that an executed notebook tells of, see `rcx.report.book.kept`."""
         return cls(**notebook.metadata["rcx"], results=recorded(notebook))
 
 

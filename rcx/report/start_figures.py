@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rcx.report.figures import STYLE, StyledFigure, style
-from rcx.trials import Trials, curve_intervals
+from rcx.evaluate.trials import Trials, curve_intervals
+from rcx.images.figures import STYLE, StyledFigure, style
 
 
 def starts_figure(trials: Trials, schedules: Mapping[str, str], *, seed: int = 0) -> StyledFigure:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from rcx.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
+from rcx.classifiers.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
 from rcx.report.results import ChapterRun
 
 
@@ -42,7 +42,7 @@ def hash_table(profile: ProfileName, *, n_images: int, seed: int) -> pd.DataFram
     ----------
     profile : {"sample", "imagenet"}
     n_images, seed : int
-        As for `rcx.profiles.load_profile`.
+        As for `rcx.classifiers.load_profile`.
     """
     rows = {}
     for classifier in (None, VISION_TRANSFORMERS[profile]):

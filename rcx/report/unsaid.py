@@ -11,13 +11,13 @@ from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 from torch import Tensor
 
-from rcx.classifiers import inference_copy
-from rcx.distortion import DistortionMeasure
-from rcx.explainer import Explainer
-from rcx.explanation import Explanation
-from rcx.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
-from rcx.reference import published_predictions
-from rcx.reference.study import photo_rows
+from rcx.classifiers.classifier import inference_copy
+from rcx.classifiers.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
+from rcx.explain.explainer import Explainer
+from rcx.explain.explanation import Explanation
+from rcx.reference.photographs import photo_rows
+from rcx.reference.published import published_predictions
+from rcx.solver.distortion import DistortionMeasure
 
 
 def paper_scale_table(name: str) -> Styler | Markdown:
@@ -33,7 +33,7 @@ def paper_scale_table(name: str) -> Styler | Markdown:
     Styler or Markdown
         The table, or a sentence that says so where the package does not have it.
     """
-    file = files("rcx.reference").joinpath(f"{name}.csv")
+    file = files("rcx.reference").joinpath("measured", f"{name}.csv")
     if not file.is_file():
         return Markdown(f"*The package has no table `{name}` of the study's photographs.*")
     with file.open(encoding="utf-8") as opened:
@@ -86,7 +86,7 @@ def normalisation_table(name: ProfileName, *, n_images: int, seed: int) -> pd.Da
     ----------
     name : {"sample", "imagenet"}
     n_images, seed : int
-        As for `rcx.profiles.load_profile`.
+        As for `rcx.classifiers.load_profile`.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def normalisation_table(name: ProfileName, *, n_images: int, seed: int) -> pd.Da
     return pd.DataFrame(rows).set_index(["classifier", "inputs"])
 
 
-class Bench:
+class MaskJudge:
     """Masks of some images, judged under other conditions than those that they were made for.
 
     Parameters

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from rcx.report.figures import INK, StyledFigure, style
-from rcx.representations import Representation
+from rcx.images.figures import INK, StyledFigure, style
+from rcx.representations.representation import Representation
 
 _SIDE = 3.6  # inches, of a pyramid
 _LARGE = 0.2  # a tile of at least this share of the side has room for its name

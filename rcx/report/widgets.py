@@ -26,8 +26,8 @@ from ipywidgets import (
     jslink,
 )
 
-from rcx.report.pictures import data_uri
-from rcx.text import shortened
+from rcx.images.encoding import data_uri
+from rcx.system.text import shortened
 
 _WIDE = {"description_width": "initial"}
 
@@ -132,7 +132,7 @@ def film(frames: Sequence[Widget], milliseconds: int = 200) -> VBox:
     return VBox([HBox([play, position]), stack])
 
 
-def scrubber(
+def frame_slider(
     rows: Mapping[str, tuple[npt.ArrayLike, Sequence[Frame]]],
     description: str,
     *,
@@ -165,7 +165,7 @@ def scrubber(
     """
     labels = [[frame.label for frame in frames] for _, frames in rows.values()]
     if not labels or not labels[0] or any(other != labels[0] for other in labels):
-        raise ValueError("a scrubber needs frames, and the same labels for every image")
+        raise ValueError("a frame_slider needs frames, and the same labels for every image")
     stacks = [
         Stack(children=[frame.view(width) for frame in frames], selected_index=start)
         for _, frames in rows.values()
@@ -191,7 +191,7 @@ def scrubber(
     if caption:
         parts.append(HTML(f"<p class='rcx-caption'>{escape(caption)}</p>"))
     box = VBox(parts)
-    box.add_class("rcx-scrubber")
+    box.add_class("rcx-frame_slider")
     return box
 
 

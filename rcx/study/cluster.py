@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rcx.inputs import chosen_device
-from rcx.study.runner import Execute, Study, Task, ready
-from rcx.study.setup import Hardware
-from rcx.study.sources import Failure
+from rcx.classifiers.devices import chosen_device
+from rcx.study.computation import Advance, Computation, TaskOutcome
+from rcx.study.plan import Execute, Study, Task, loaded
+from rcx.study.sources import StudyFailure
 from rcx.study.store import Store, StoreError
-from rcx.study.work import Advance, Outcome, Work
-from rcx.system import reuse_freed_memory
-from rcx.text import printable, reason
+from rcx.study.variants import Hardware
+from rcx.system.machine import reuse_freed_memory
+from rcx.system.text import printable, reason
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -72,7 +72,7 @@ def cluster(study: Study, *, workers: int | None, scheduler: str | None) -> Iter
 
 def _on(
     client: Client, study: Study, tasks: Sequence[Task], store: Store, advance: Advance
-) -> Iterator[tuple[Task, Outcome]]:
+) -> Iterator[tuple[Task, TaskOutcome]]:
     """Work on tasks with a cluster's workers."""
     from distributed import as_completed
 
@@ -93,11 +93,11 @@ def _on(
         client.cancel(list(futures))
 
 
-def _work(task: Task, folder: Path, hardware: Hardware) -> Outcome:
+def _work(task: Task, folder: Path, hardware: Hardware) -> TaskOutcome:
     """What a worker does: the same as `Study.here`, with a GPU of its own."""
     reuse_freed_memory()
-    setup = ready(task.variant, hardware._replace(device=_own_device(hardware.device)))
-    return Work(setup, _store(folder))(task.places)
+    setup = loaded(task.variant, hardware._replace(device=_own_device(hardware.device)))
+    return Computation(setup, _store(folder))(task.places)
 
 
 @lru_cache(maxsize=1)
@@ -115,10 +115,12 @@ def _own_device(device: str) -> str:
     return f"cuda:{int(name) % torch.cuda.device_count()}" if name.isdecimal() else "cuda:0"
 
 
-def _failed(task: Task, error: BaseException) -> Outcome:
+def _failed(task: Task, error: BaseException) -> TaskOutcome:
     """Outcome of a task that no worker has survived, or could begin."""
     failures = [
-        Failure(str(source.path or source.name), task.variant.run.classifier, "", reason(error))
+        StudyFailure(
+            str(source.path or source.name), task.variant.run.classifier, "", reason(error)
+        )
         for _, source in task.places
     ]
-    return Outcome(failures=failures)
+    return TaskOutcome(failures=failures)

@@ -11,22 +11,16 @@ from typing import Any
 
 from torch import Tensor
 
-from rcx.choices import Baseline
-from rcx.classifiers import Classifier
-from rcx.curves import Direction, Protocol
-from rcx.distortion import DistortionMeasure
-from rcx.explainer import Explainer
-from rcx.representations import Representation
-from rcx.solver import SolverSettings
-from rcx.starts import start_name
+from rcx.classifiers.classifier import Classifier
+from rcx.evaluate.baselines import Baseline
+from rcx.evaluate.curves import CurveProtocol, Direction
+from rcx.explain.explainer import Explainer
+from rcx.representations.representation import Representation
+from rcx.solver.distortion import DistortionMeasure
+from rcx.starts.initial import start_name
 
-RESULTS = 1
+RESULTS = 2
 """To be raised when the same settings give other results: what is stored is then left alone."""
-
-_EARLIER: dict[str, Any] = {"rescue": False, "overshoot": 1.0, "ease": 1.0}
-"""What later fields of the solver would have said of earlier results: then they are not named."""
-_OF_THE_OVERSHOOT = frozenset(["overshoot_limit", "leeway", "settle_share"])
-"""Fields of the solver that say nothing where lambda is not raised: there they are not named."""
 
 Document = dict[str, Any]
 
@@ -90,25 +84,13 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
         **wavelets,
         "lambda_k": explainer.lambda_k,
         "target_distortion": explainer.target_distortion,
-        "keep_label": explainer.keep_label,
         "distortion": explainer.distortion,
         "start": start_name(explainer.start),
         "clamp": explainer.clamp,
-        "solver": _solver_document(explainer.solver),
+        "solver": explainer.solver.model_dump(mode="json"),
         "evaluation_samples": explainer.evaluation_samples,
         "seed": explainer.seed,
         "target": "predicted",
-    }
-
-
-def _solver_document(solver: SolverSettings) -> Document:
-    idle = set() if solver.rescue else {"ease"}
-    if solver.overshoot == 1:
-        idle |= _OF_THE_OVERSHOOT
-    return {
-        name: value
-        for name, value in solver.model_dump().items()
-        if name not in idle and (name not in _EARLIER or value != _EARLIER[name])
     }
 
 
@@ -122,7 +104,7 @@ def path_keys(
 ) -> list[Key]:
     """Keys of what `rcx.CartoonX.explain_path` finds: a mask may depend on all lambdas."""
     rising = sorted(lambda_ks)
-    alike = {**explainer, "target_distortion": None, "keep_label": False}
+    alike = {**explainer, "target_distortion": None}
     return [
         _key(
             "explanation",
@@ -144,12 +126,12 @@ def evaluation_key(explanation: Key, draws: int) -> Key:
 
 
 def rollout_key(image: Document, classifier: Document) -> Key:
-    """Key of a map by `rcx.rollout.rollout`, with its default settings."""
+    """Key of a map by `rcx.evaluate.rollout`, with its default settings."""
     return _key("rollout", image=image, classifier=classifier, fuse="mean", discard_ratio=0.9)
 
 
 def attribution_key(image: Document, classifier: Document, baseline: Baseline, seed: int) -> Key:
-    """Key of a map by `rcx.baselines.attribution`, of the predicted class."""
+    """Key of a map by `rcx.evaluate.attribution`, of the predicted class."""
     return _key("attribution", image=image, classifier=classifier, baseline=baseline, seed=seed)
 
 
@@ -164,13 +146,13 @@ def curve_key(
     order: Document,
     *,
     direction: Direction,
-    protocol: Protocol,
+    protocol: CurveProtocol,
     percent: Sequence[float],
     draws: int,
     measure: DistortionMeasure,
     seed: int,
 ) -> Key:
-    """Key of what `rcx.curves.rate_distortion_curve` measures for an order of coefficients."""
+    """Key of what `rcx.evaluate.rate_distortion_curve` measures for an order of coefficients."""
     return _key(
         "curve",
         image=image,

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from rcx.curves import Curve
-from rcx.explanation import Explanation
+from rcx.evaluate.curves import Curve
+from rcx.explain.explanation import Explanation
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Map:
 
 
 class Rollout(Map):
-    """Attention rollout, in [0, 1], see `rcx.rollout.rollout`."""
+    """Attention rollout, in [0, 1], see `rcx.evaluate.rollout`."""
 
 
 class Attribution(Map):
-    """Another method's map, see `rcx.baselines.attribution`."""
+    """Another method's map, see `rcx.evaluate.attribution`."""
 
 
 Result = Explanation | Curve | Evaluation | Map

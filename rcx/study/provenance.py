@@ -1,4 +1,4 @@
-"""Where a study's numbers come from: settings, versions, weights, the machine in words."""
+"""Where a study's numbers come from: settings, versions, weights, the machine_in_words in words."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 
 import torch
 
-from rcx.explanation import versions
 from rcx.study.keys import RESULTS
-from rcx.study.runner import Study, ready
-from rcx.system import processor
+from rcx.study.plan import Study, loaded
+from rcx.system.machine import processor, versions
 
 
-def machine() -> str:
-    """The machine in words: processor, cores, graphics cards, system."""
+def machine_in_words() -> str:
+    """The machine_in_words in words: processor, cores, graphics cards, system."""
     parts = [f"{processor()}, {os.cpu_count()} cores"]
     parts += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return ", ".join([*parts, f"{platform.system()} {platform.machine()}"])
@@ -24,14 +23,14 @@ def machine() -> str:
 
 def provenance(study: Study, counts: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
     """Everything that tables do not say, as JSON values."""
-    setups = [ready(one, study.hardware) for one in study.variants]
+    setups = [loaded(one, study.hardware) for one in study.variants]
     weights = {setup.classifier.name: setup.classifier.weights_hash for setup in setups}
     return {
         "settings": study.settings.model_dump(mode="json"),
         "result_format": RESULTS,
         "versions": versions(),
         "weights_sha256": weights,
-        "machine": machine(),
+        "machine": machine_in_words(),
         "device": str(setups[0].device),
         "threads": study.hardware.threads,
         "counts": counts,

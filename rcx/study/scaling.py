@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rcx.choices import image_size
-from rcx.classifiers import Classifier
-from rcx.explainers import CartoonX
-from rcx.files import packed, with_notes
-from rcx.sample import draw_scenes
-from rcx.solver import SolverSettings
+from rcx.classifiers.classifier import Classifier
+from rcx.classifiers.sizes import image_size
+from rcx.explain.cartoonx import CartoonX
+from rcx.images.scenes import draw_scenes
+from rcx.solver.settings import SolverSettings
 from rcx.study.keys import Key
 from rcx.study.kinds import KINDS, Evaluation
 from rcx.study.store import Store
+from rcx.system.files import packed, with_notes
 
 IMAGES, SAMPLES, SIZES = (1, 2, 4, 8), (8, 16, 32, 64), (128, 192, 256, 384)
 _STEPS = 10

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from rcx.choices import Baseline
-from rcx.curves import Direction, Protocol
-from rcx.distortion import DistortionMeasure
-from rcx.images import LARGEST, SMALLEST, Fit
-from rcx.profiles import ProfileName
-from rcx.solver import Preset, SolverSettings
-from rcx.starts import Start
-from rcx.text import printable, shortened
+from rcx.classifiers.profiles import ProfileName
+from rcx.evaluate.baselines import Baseline
+from rcx.evaluate.curves import CurveProtocol, Direction
+from rcx.images.reading import LARGEST, SMALLEST, Fit
+from rcx.solver.distortion import DistortionMeasure
+from rcx.solver.settings import Preset, SolverSettings
+from rcx.starts.initial import Start
+from rcx.system.text import printable, shortened
 
 Grid = Literal["percent", "coarse"]
 MethodName = Literal["CartoonX", "Pixel RDE"]
@@ -52,7 +52,7 @@ def _solver(value: Any) -> Any:
 
 
 Lambda = Annotated[float, Field(gt=0, le=1e9)]
-Seed = Annotated[int, Field(ge=0, le=_LARGEST_SEED)]
+StudySeed = Annotated[int, Field(ge=0, le=_LARGEST_SEED)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Solver = Annotated[SolverSettings, BeforeValidator(_solver)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -70,8 +70,7 @@ class MethodSettings(_Table):
     lambda_ks: tuple[Lambda, ...] = ()
     path_images: Annotated[int, Field(ge=0)] | None = None
     target_distortion: Lambda | None = None
-    keep_label: bool = False
-    distortion: DistortionMeasure = "probability"
+    distortion: DistortionMeasure = "relative"
     start: Start = "ones"
     clamp: bool | None = None
     wavelet: Name | None = None
@@ -95,9 +94,9 @@ class MethodSettings(_Table):
 
 
 class CurveSettings(_Table):
-    """Rate-distortion curves of every explanation, see `rcx.curves.rate_distortion_curve`."""
+    """Rate-distortion curves of every explanation, see `rcx.evaluate.rate_distortion_curve`."""
 
-    protocol: Protocol = "fair"
+    protocol: CurveProtocol = "fair"
     grid: Grid = "percent"
     draws: Annotated[int, Field(ge=1, le=100_000)] | None = None
     measures: Annotated[
@@ -122,7 +121,7 @@ class RunSettings(_Table):
     ] = (True,)
     size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] | None = None
     n_images: Count | None = None
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
+    seeds: Annotated[tuple[StudySeed, ...], Field(min_length=1)] | None = None
     methods: Annotated[tuple[MethodSettings, ...], Field(min_length=1)]
     curves: tuple[CurveSettings, ...] = ()
     rollout: bool = False
@@ -148,7 +147,7 @@ class StudySettings(_Table):
     Attributes
     ----------
     profile : {"sample", "imagenet"}, optional
-        Where the images come from, see `rcx.profiles.load_profile`.
+        Where the images come from, see `rcx.classifiers.load_profile`.
     images : list of str, optional
         Or files and folders.
     fit : {"stretch", "crop"}
@@ -167,7 +166,7 @@ class StudySettings(_Table):
     profile: ProfileName | None = None
     images: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)] | None = None
     fit: Fit = "stretch"
-    seed: Seed = 0
+    seed: StudySeed = 0
     size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] | None = None
     solver: Solver | None = None
     runs: Annotated[tuple[RunSettings, ...], Field(min_length=1, max_length=1000)]
@@ -201,7 +200,7 @@ def shipped_settings(profile: str) -> StudySettings:
     if profile not in get_args(ProfileName):
         names = ", ".join(get_args(ProfileName))
         raise SettingsError(f"unknown profile {profile!r}; one of {names}, or give --settings")
-    text = resources.files("rcx.study").joinpath("profiles", f"{profile}.toml").read_text("utf-8")
+    text = resources.files("rcx.study").joinpath("shipped", f"{profile}.toml").read_text("utf-8")
     return checked_settings(tomllib.loads(text), f"{profile}.toml")
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rcx.images import Fit, ImageError, read_image, study_images
-from rcx.photos import find_photos
-from rcx.profiles import FIRST_SCENE_SEED
-from rcx.sample import SAMPLE_CLASSES, draw_scenes
+from rcx.classifiers.profiles import FIRST_SCENE_SEED
+from rcx.images.imagenet import study_images
+from rcx.images.reading import Fit, ImageError, find_photos, read_image
+from rcx.images.scenes import SAMPLE_CLASSES, draw_scenes
 from rcx.study.keys import Document
 from rcx.study.settings import SettingsError, StudySettings
-from rcx.text import reason
+from rcx.system.text import reason
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Source:
     Attributes
     ----------
     name : str
-        What tables call it: as in `rcx.profiles.Profile`, or a file's name.
+        What tables call it: as in `rcx.classifiers.Profile`, or a file's name.
     label : int or None
         The true class, where it is known.
     path : Path or None
@@ -81,7 +81,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Failure:
+class StudyFailure:
     """Something of a study that could not be computed, and why, in one line."""
 
     image: str
@@ -90,7 +90,7 @@ class Failure:
     reason: str
 
 
-def find_sources(settings: StudySettings) -> tuple[list[Source], list[Failure]]:
+def find_sources(settings: StudySettings) -> tuple[list[Source], list[StudyFailure]]:
     """Images of a study in their order; more of them begin with the same ones as fewer.
 
     Raises
@@ -100,7 +100,7 @@ def find_sources(settings: StudySettings) -> tuple[list[Source], list[Failure]]:
     """
     wanted = [run.n_images for run in settings.runs]
     most = max((count for count in wanted if count), default=8)
-    failures: list[Failure] = []
+    failures: list[StudyFailure] = []
     if settings.profile == "sample":
         return _scenes(most, FIRST_SCENE_SEED + settings.seed), failures
     if settings.profile == "imagenet":
@@ -110,7 +110,7 @@ def find_sources(settings: StudySettings) -> tuple[list[Source], list[Failure]]:
         sources = [Source(path.stem, label, path) for path, label in chosen]
     else:
         paths, unread = find_photos(settings.images or ())
-        failures = [Failure(str(one.path), "", "image", one.reason) for one in unread]
+        failures = [StudyFailure(str(one.path), "", "image", one.reason) for one in unread]
         if not paths:
             told = "; ".join(str(one) for one in unread[:3])
             raise ImageError(f"there are no images: {told}")

@@ -21,13 +21,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from rcx.explanation import versions
-from rcx.files import LONGEST_HEADER, DamagedError, packed, unpacked, verified
 from rcx.study.index import Index, Row, described
 from rcx.study.keys import Key
 from rcx.study.kinds import KINDS, Result
 from rcx.study.scratch import Scratch, sweep
-from rcx.text import printable, reason
+from rcx.system.files import LONGEST_HEADER, DamagedError, packed, unpacked, verified
+from rcx.system.machine import versions
+from rcx.system.text import printable, reason
 
 _SUFFIX = ".safetensors"
 _SECONDS_BETWEEN_WRITES = 1.0

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
-from rcx.curves import Curve
-from rcx.explanation import Explanation
-from rcx.files import DamagedError
+from rcx.evaluate.curves import Curve
+from rcx.explain.explanation import Explanation
 from rcx.study.keys import Key
-from rcx.study.runner import Entry
-from rcx.study.setup import Wanted
+from rcx.study.plan import PlannedImage
 from rcx.study.store import Store
-from rcx.text import printable
+from rcx.study.variants import Request
+from rcx.system.files import DamagedError
+from rcx.system.text import printable
 
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 _OF_IMAGE = [
@@ -108,7 +108,7 @@ class Tables:
         self.damaged: list[str] = []
         self.missing = 0
 
-    def write(self, entries: Sequence[Entry], folder: Path) -> list[Path]:
+    def write(self, entries: Sequence[PlannedImage], folder: Path) -> list[Path]:
         """Write ``explanations.parquet`` and ``curves.parquet``.
 
         Results that are missing have no row. Those that are damaged are removed from the store, and
@@ -122,7 +122,7 @@ class Tables:
             self._fill(entries, explanations, curves)
         return paths
 
-    def _fill(self, entries: Sequence[Entry], explanations: Any, curves: Any) -> None:
+    def _fill(self, entries: Sequence[PlannedImage], explanations: Any, curves: Any) -> None:
         rows: list[dict[str, Any]] = []
         blocks: list[dict[str, Any]] = []
         waiting = 0
@@ -159,7 +159,7 @@ class Tables:
         return result
 
 
-def _of_image(entry: Entry, one: Wanted) -> dict[str, Any]:
+def _of_image(entry: PlannedImage, one: Request) -> dict[str, Any]:
     variant = entry.variant
     document = one.key.document
     return {
@@ -178,7 +178,7 @@ def _of_image(entry: Entry, one: Wanted) -> dict[str, Any]:
 
 
 def _explanation_row(
-    entry: Entry, one: Wanted, explanation: Explanation, evaluation: Any
+    entry: PlannedImage, one: Request, explanation: Explanation, evaluation: Any
 ) -> dict[str, Any]:
     numbers = {name: kind(getattr(explanation, name)) for name, kind in _NUMBERS.items()}
     parts = {"l2_one_draw": "one_draw", "l2": "mean", "l2_error": "error"}
@@ -197,7 +197,7 @@ def _explanation_row(
     }
 
 
-def _curve_block(entry: Entry, one: Wanted, curve: Curve) -> dict[str, Any]:
+def _curve_block(entry: PlannedImage, one: Request, curve: Curve) -> dict[str, Any]:
     alike = _of_image(entry, one) | {
         name: getattr(curve, name) for name in ("direction", "protocol", "measure", "draws")
     }

@@ -1,0 +1,251 @@
+"""The Sphinx extension that runs every chapter through papermill while the book is built.
+
+``_config.yml`` names :func:`run_for_book` as the reader of ``.py`` files. myst-nb calls it once
+per chapter that is out of date and renders what it returns.
+"""
+
+import ast
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ConfigError
+from sphinx.util import logging
+
+import rcx
+from rcx.report.book.chapters import (
+    declared_parameters,
+    notebook_of,
+    read_chapter,
+    title_of,
+)
+from rcx.report.book.checks import faults
+from rcx.report.book.execution import run_chapter
+from rcx.report.book.kept import (
+    ChapterStore,
+    chapter_key,
+    folder_key,
+    machine_facts,
+    package_key,
+)
+from rcx.report.book.notebooks import describe_images, launch_buttons, publish
+from rcx.report.book.numbered import number_tables
+from rcx.report.book.parameters import (
+    ParameterError,
+    check_settings,
+    parameters_for,
+    settings_from,
+)
+from rcx.report.results import FOLDER_VARIABLE, ChapterRun, read_runs, write_run
+
+_log = logging.getLogger(__name__)
+_SUFFIX = ".py"
+
+
+class _Book:
+    """What the reader has to know of the running build, which hands it a chapter's text alone."""
+
+    app: Sphinx
+    package: str
+    store: ChapterStore
+    results: Path
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension.
+
+    Parameters
+    ----------
+    app : Sphinx
+        The running build.
+
+    Returns
+    -------
+    dict of str to object
+        What Sphinx asks of an extension.
+    """
+    app.add_config_value("rcx_parameters", {}, "env", types=[dict])
+    app.add_config_value("rcx_cell_timeout", {"sample": 600}, "", types=[dict])
+    app.add_config_value("rcx_chapter_store", "../.rcx/chapters", "", types=[str])
+    app.add_config_value("rcx_summaries", [], "env", types=[list])
+    app.add_config_value("rcx_repository", "", "html", types=[str])
+    number_tables(app)
+    app.connect("config-inited", _begin)
+    app.connect("env-get-outdated", _outdated)
+    app.connect("html-page-context", _offer_notebook, priority=500)
+    app.connect("html-page-context", _offer_launch, priority=600)
+    app.connect("html-page-context", _drop_repeated_scripts, priority=900)
+    app.connect("build-finished", _finish)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
+
+
+def run_for_book(text: str) -> NotebookNode:
+    """Run the chapter that is being read, or take it from the store where nothing changed.
+
+    Parameters
+    ----------
+    text : str
+        The chapter's source.
+
+    Returns
+    -------
+    NotebookNode
+        The executed notebook. Where a cell failed, the notebook up to that cell: the failure is
+        logged as an error and the build goes on, to end with status 1.
+    """
+    env = _Book.app.env
+    chapter = env.docname
+    path = Path(env.doc2path(chapter))
+    notebook = notebook_of(text)
+    declared = declared_parameters(notebook)
+    parameters = parameters_for(chapter, declared, _Book.app.config.rcx_parameters)
+    key = _key(chapter, path, parameters)
+    if kept := _Book.store.load(chapter, key):
+        _log.info(f"chapter {chapter}: unchanged")
+        _keys_of(env)[chapter] = key
+        return _told(kept)
+
+    every = sorted(name for name in env.found_docs if env.doc2path(name).endswith(_SUFFIX))
+    _log.info(f"chapter {chapter}: running, {every.index(chapter) + 1} of {len(every)}")
+    values = {name: _literal(default) for name, default in declared.items()} | parameters
+    timeouts = _Book.app.config.rcx_cell_timeout
+    timeout = timeouts.get(values.get("profile"), max(timeouts.values()))
+    start = time.perf_counter()
+    execution = run_chapter(notebook, parameters, folder=path.parent, cell_timeout=timeout)
+    seconds = time.perf_counter() - start
+    execution.notebook.metadata["rcx"] = {
+        "chapter": chapter,
+        "title": title_of(notebook),
+        "key": key,
+        "parameters": values,
+        "seconds": round(seconds, 1),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine_facts(),
+        "failed": execution.failure is not None,
+    }
+    if execution.retried:
+        _log.info(f"chapter {chapter}: run a second time after {execution.retried}")
+    if execution.failure is None:
+        _log.info(f"chapter {chapter}: ran in {seconds:.1f} s")
+        _Book.store.keep(chapter, key, execution.notebook)
+        _keys_of(env)[chapter] = key
+    else:
+        _keys_of(env).pop(chapter, None)
+        source_map = execution.notebook.metadata.get("source_map")
+        line = source_map[execution.failure.cell] + 1 if source_map else None
+        _Book.app.statuscode = 1  # before the error, which ends a build under -W
+        _log.error(f"chapter {chapter}: {execution.failure}", location=(chapter, line))
+    return _told(execution.notebook)
+
+
+def _told(notebook: NotebookNode) -> NotebookNode:
+    """Tell the pages that read other chapters of this one; describe its pictures."""
+    write_run(_Book.results, ChapterRun.of(notebook))
+    describe_images(notebook)
+    return notebook
+
+
+def _literal(default: str) -> Any:
+    try:
+        return ast.literal_eval(default)
+    except (ValueError, SyntaxError):  # an expression, shown as it is written
+        return default
+
+
+def _begin(app: Sphinx, config: Config) -> None:
+    """Take the parameters of the environment, so that Sphinx sees when they change."""
+    try:
+        config.rcx_parameters = settings_from(config.rcx_parameters, os.environ)
+    except ParameterError as error:
+        raise ConfigError(str(error)) from error
+    _Book.app = app
+    _Book.package = package_key(Path(rcx.__file__).parent)
+    _Book.store = ChapterStore(Path(app.srcdir, config.rcx_chapter_store).resolve())
+    _Book.results = _Book.store.folder.with_name("results")
+    os.environ[FOLDER_VARIABLE] = str(_Book.results)  # for the kernels
+
+
+def _outdated(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Name what to read again: chapters that failed, or whose key has changed; what sums them up.
+
+    A summary is read last, as its name comes last, and knows only then what the others found. The
+    first page shows a part of one.
+    """
+    settings = app.config.rcx_parameters
+    paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
+    chapters = {name: path for name, path in paths.items() if path.suffix == _SUFFIX}
+    declared = {name: declared_parameters(read_chapter(path)) for name, path in chapters.items()}
+    try:
+        check_settings(declared, settings)
+    except ParameterError as error:
+        raise ConfigError(str(error)) from error
+    summaries, runs = set(app.config.rcx_summaries), read_runs(_Book.results)
+    again = [app.config.root_doc, *(name for name in chapters if name in summaries)]
+    for name, path in chapters.items():
+        if name not in summaries:
+            key = _key(name, path, parameters_for(name, declared[name], settings))
+            if _keys_of(env).get(name) != key or name not in runs or runs[name].key != key:
+                again.append(name)
+    return again
+
+
+def _key(name: str, path: Path, parameters: dict[str, Any]) -> str:
+    summaries = _Book.app.config.rcx_summaries
+    read = folder_key(_Book.results, summaries) if name in summaries else ""
+    return chapter_key(path.read_text(encoding="utf-8"), parameters, _Book.package, read)
+
+
+def _keys_of(env: BuildEnvironment) -> dict[str, str]:
+    """Return the key under which each chapter was last read; Sphinx keeps it between builds."""
+    keys: dict[str, str] = vars(env).setdefault("rcx_keys", {})
+    return keys
+
+
+def _drop_repeated_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Leave each script once: Sphinx lists inline ones twice, and sphinx-thebe's then fails."""
+    scripts = {
+        (script.filename or "", *sorted(script.attributes.items())): script
+        for script in context.get("script_files", [])
+    }
+    context["script_files"] = list(scripts.values())
+
+
+def _offer_notebook(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Let the theme's download button offer the executed chapter."""
+    if page in _keys_of(app.env):
+        context["ipynb_source"] = f"{page}.ipynb"
+
+
+def _offer_launch(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Add buttons that open the executed chapter elsewhere, where the repository is known."""
+    if page in _keys_of(app.env) and "header_buttons" in context:
+        context["header_buttons"] += launch_buttons(page, app.config.rcx_repository)
+
+
+def _finish(app: Sphinx, error: Exception | None) -> None:
+    """Write the executed chapters where the download buttons point, and check all pages."""
+    if error is not None or app.builder.format != "html":
+        return
+    for chapter, key in _keys_of(app.env).items():
+        if (notebook := _Book.store.load(chapter, key)) is not None:
+            publish(
+                notebook,
+                Path(app.outdir, "_sources", f"{chapter}.ipynb"),
+                app.config.rcx_repository,
+            )
+    for fault in faults(Path(app.outdir)):
+        _log.warning(fault)

@@ -1,0 +1,117 @@
+"""Run starts at length: ``python -m rcx.study.start_trials [--profile imagenet]``.
+
+This takes hours on a core; runs are added to the tables one by one, and those that are there are
+not run again. Delete the tables to measure anew, such as after a change of the solver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+from rcx.classifiers.profiles import ProfileName, load_profile
+from rcx.evaluate.trials import KEY, Trials, run_trials
+from rcx.explain.cartoonx import CartoonX
+from rcx.solver.settings import SolverSettings
+from rcx.starts.initial import AnyStart, Start, start_name
+from rcx.system.machine import versions
+
+HEURISTICS = ("random", "uniform", "foreground", "foreground-uniform")
+PLANS: dict[ProfileName, dict[str, dict[str, int]]] = {
+    "sample": {
+        "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 8),
+        "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 16), "predicted": 24},
+        "short": {"ones": 24, "predicted": 24},
+        "none": {"predicted": 24},
+    },
+    "imagenet": {
+        "default": dict.fromkeys(("ones", *HEURISTICS), 8),
+        "published": dict.fromkeys(("ones", *HEURISTICS), 6),
+    },
+}
+"""For each schedule, how many images are explained from which starts."""
+
+SCHEDULES = {
+    "default": SolverSettings(),
+    "short": SolverSettings.preset("short"),
+    "none": SolverSettings(steps=0),
+    # with 64 samples a step, as published, a run takes a quarter of an hour on a core
+    "published": SolverSettings.preset("published").model_copy(
+        update={"samples": 2, "antithetic": True}
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is missing and write tables and provenance; see ``--help`` for the options."""
+    parser = argparse.ArgumentParser(prog="python -m rcx.study.start_trials")
+    parser.add_argument("--profile", choices=PLANS, default="sample")
+    parser.add_argument("--schedule", choices=SCHEDULES, nargs="*", default=list(SCHEDULES))
+    parser.add_argument("--start", nargs="*", help="only these")
+    parser.add_argument("--images", type=int, help="only so many")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the noise")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(__file__).parents[1] / "reference" / "measured" / "start_trials",
+        help="of a folder for each profile",
+    )
+    options = parser.parse_args(arguments)
+    plan, folder = PLANS[options.profile], options.out / options.profile
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{table}.csv" for table in Trials._fields]
+    most = max(count for starts in plan.values() for count in starts.values())
+    data = load_profile(options.profile, n_images=most, seed=0)
+
+    make = partial(CartoonX, data.classifier, distortion="probability", device="cpu")
+    for schedule in options.schedule:
+        wanted: dict[str, int] = {
+            name: min(planned, options.images or planned)
+            for name, planned in plan.get(schedule, {}).items()
+            if not options.start or name in options.start
+        }
+        known = pd.read_csv(paths[0])[KEY] if paths[0].exists() else pd.DataFrame(columns=KEY)
+        done = set(known.itertuples(index=False, name=None))
+        for image in range(max(wanted.values(), default=0)):
+            starts: dict[str, AnyStart] = {
+                name: cast("Start", name) for name, count in wanted.items() if image < count
+            }
+            solver = {schedule: SCHEDULES[schedule]}
+            one = data.images[image : image + 1]
+            found = run_trials(make, one, starts, solver, options.seeds, done=done, first=image)
+            for trial in found:
+                _add(trial, paths)
+    shipped = make(start="predicted").start if "predicted" in plan["default"] else None
+    provenance = {
+        "profile": options.profile,
+        "classifier": data.classifier.name,
+        "weights_hash": data.classifier.weights_hash,
+        "method": CartoonX.method,
+        "lambda_k": 20.0,
+        "schedules": {name: solver.model_dump() for name, solver in SCHEDULES.items()},
+        "network": shipped and start_name(shipped),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores; processor seconds",
+        "versions": versions(),
+    }
+    text = json.dumps(provenance, indent=2, sort_keys=True)
+    (folder / "provenance.json").write_text(text + "\n")
+
+
+def _add(trial: Trials, paths: Sequence[Path]) -> None:
+    """Add a run to the tables at once: it took long."""
+    for table, path in zip(trial, paths, strict=True):
+        rounded = table.round({"loss": 5, "distortion": 5, "nonsparsity": 6, "seconds": 2})
+        rounded.to_csv(path, mode="a", header=not path.exists(), index=False)
+    print(trial.runs.to_string(header=False, index=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()

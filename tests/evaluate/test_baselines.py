@@ -1,0 +1,227 @@
+"""Baselines: what they are by hand, on several kinds of network, and the model left alone."""
+
+import copy
+from typing import Any, get_args
+
+import pytest
+import timm
+import torch
+import torchvision
+from helpers import Linear, seeded, smooth_images, tiny_cnn
+from torch import nn
+
+import rcx
+from rcx.classifiers.classifier import ClassifierError
+from rcx.evaluate.baselines import Baseline, attribution, attributions
+from rcx.evaluate.curves import rate_distortion_curves
+from rcx.evaluate.localisation import share_inside
+from rcx.evaluate.rankings import Ranking
+from rcx.images.scenes import draw_scenes
+from rcx.representations.pixels import Pixels
+
+NAMES = get_args(Baseline)
+IMAGES = smooth_images(2, (32, 32))
+
+
+def relu_cnn(seed: int = 0) -> nn.Sequential:
+    """A convolutional network that overwrites its activations."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(3, 6, 3, stride=2, padding=1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(6, 8, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8, 5),
+        ).eval()
+
+
+every = pytest.mark.parametrize("name", NAMES)
+
+
+@every
+def test_maps_have_the_images_size_and_come_again(name: Baseline) -> None:
+    model = relu_cnn()
+    found = attribution(name, model, IMAGES, [0, 3], seed=1)
+    assert found.shape == (2, 32, 32)
+    assert found.dtype == torch.float32
+    assert not found.requires_grad
+    assert found.min() >= 0
+    assert bool(found.isfinite().all())
+    assert torch.equal(found, attribution(name, model, IMAGES, [0, 3], seed=1))
+
+
+@every
+def test_images_do_not_influence_each_other(name: Baseline) -> None:
+    model = relu_cnn()
+    both = attribution(name, model, IMAGES, seed=[4, 7])
+    alone = attribution(name, model, IMAGES[1:], seed=[7])
+    torch.testing.assert_close(both[1:], alone, atol=1e-6, rtol=1e-4)
+
+
+@every
+def test_the_model_and_torchs_random_numbers_are_left_alone(name: Baseline) -> None:
+    model = relu_cnn()
+    model.train()
+    model[0].requires_grad_(False)
+    model[3].register_forward_hook(lambda *_: None)
+    before = copy.deepcopy(model.state_dict())
+    state = torch.get_rng_state()
+    with torch.inference_mode():
+        attribution(name, model, IMAGES.clone())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert model.training
+    assert all(module.training for module in model.modules())
+    assert [p.requires_grad for p in model[0].parameters()] == [False, False]
+    assert all(p.requires_grad for p in model[3].parameters())
+    assert all(p.grad is None for p in model.parameters())
+    assert [len(module._forward_hooks) for module in model] == [0, 0, 0, 1, 0, 0, 0, 0]
+    assert not any(module._backward_hooks or module._forward_pre_hooks for module in model)
+    assert [m.inplace for m in model if isinstance(m, nn.ReLU)] == [True, True]
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+# --- what they are, where it can be said by hand
+
+
+def test_gradients_of_a_linear_model_are_its_weights() -> None:
+    model = Linear(3 * 8 * 8, classes=3)
+    images = smooth_images(2, (8, 8))
+    weight = model.weight.float()[:, 1].reshape(3, 8, 8)
+    smooth = attribution("SmoothGrad", model, images, 1)
+    torch.testing.assert_close(smooth, weight.abs().sum(0).expand(2, -1, -1))
+    way = images - images.mean((2, 3), keepdim=True)
+    straight = attribution("integrated gradients", model, images, 1)
+    torch.testing.assert_close(straight, (way * weight).abs().sum(1), atol=1e-5, rtol=1e-3)
+
+
+def test_gradcam_by_hand() -> None:
+    class Two(nn.Module):
+        """Two channels of brightness, the second turned round, read with weights 2 and 1."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.AvgPool2d(4)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            grey = self.features(images.mean(1, keepdim=True))
+            means = torch.cat([grey, -grey], 1).mean((2, 3))
+            return means @ torch.tensor([[2.0, 0.0], [1.0, 3.0]])
+
+    images = smooth_images(1, (16, 16))
+    coarse = nn.functional.avg_pool2d(images.mean(1, keepdim=True), 4)
+    expected = nn.functional.interpolate(coarse, (16, 16), mode="bilinear", align_corners=False)
+    found = attribution("GradCAM", Two(), images, 0)  # gradient 2 - 1 over 16 places
+    torch.testing.assert_close(found, expected[:, 0] / 16)
+    assert not attribution("GradCAM", Two(), images, 1).any()  # gradient -3: no evidence for it
+
+
+def test_shapley_values_of_an_additive_model_are_its_terms() -> None:
+    model = Linear(3 * 16 * 16, classes=2)
+    images = smooth_images(1, (16, 16))
+    found = attribution("KernelSHAP", model, images, 0)[0]
+    terms = (images - images.mean((2, 3), keepdim=True))[
+        0
+    ].flatten() * model.weight.detach().float()[:, 0]
+    terms = terms.reshape(3, 16, 16).sum(0)
+    values = found.unique()
+    assert 2 <= len(values) <= 60
+    for value in values[values > 0]:  # a superpixel's value is the sum of its pixels' terms
+        assert float(terms[found == value].sum()) == pytest.approx(float(value), rel=0.02, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["noise", "uniform", "small", "grey"])
+def test_superpixels_are_many_whatever_the_image(kind: str) -> None:
+    images = {
+        "noise": torch.rand(1, 3, 64, 64, generator=seeded(0)),
+        "uniform": torch.full((1, 3, 64, 64), 0.5),
+        "small": smooth_images(1, (4, 5)),
+        "grey": smooth_images(1, channels=1),
+    }[kind]
+    model = Linear(images[0].numel(), classes=2)
+    found = attribution("KernelSHAP", model, images, 0)
+    assert found.shape == (1, *images.shape[-2:])
+    values = len(found.unique())
+    if kind == "uniform":  # nothing changes where the mean colour is what was there
+        assert found.abs().max() < 1e-4
+    else:
+        assert values >= 4
+
+
+def test_guided_backprop_lets_no_negative_gradient_through_a_relu() -> None:
+    model = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(12, 2, bias=False)).eval()
+    images = torch.rand(1, 3, 2, 2, generator=seeded(0))
+    weight = model[2].weight[1].reshape(3, 2, 2)
+    found = attribution("guided backprop", model, images, 1)
+    torch.testing.assert_close(found[0], weight.clamp_min(0).sum(0).detach())
+
+
+def test_trained_networks_are_explained_by_their_objects() -> None:
+    scenes = draw_scenes(4, seed=5)
+    covered = scenes.object_masks.float().mean((1, 2))
+    for classifier in ("sample/cnn", "sample/vit"):
+        found = attribution("integrated gradients", classifier, scenes.images)
+        assert bool((share_inside(found, scenes.object_masks) > 2 * covered).all()), classifier
+
+
+# --- networks of other families, with random weights
+
+
+def random_model(make: Any, *arguments: Any, **options: Any) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make(*arguments, **options).eval()
+
+
+def test_convolutional_families() -> None:
+    vgg = random_model(torchvision.models.vgg16, weights=None, num_classes=7, init_weights=False)
+    resnet = random_model(torchvision.models.resnet18, weights=None, num_classes=7)
+    convnext = random_model(timm.create_model, "convnext_atto", num_classes=7)
+    images = smooth_images(1, (64, 64))
+    for model in (vgg, resnet, convnext):
+        found = attribution("GradCAM", model, images)
+        assert found.shape == (1, 64, 64)
+    assert attribution("guided backprop", resnet, images).any()
+    with pytest.raises(ClassifierError, match="ConvNeXt: it changes how gradients pass"):
+        attribution("guided backprop", convnext, images)
+    assert "guided backprop" not in attributions(convnext, images)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
+def test_gradcam_does_not_apply_to_transformers(name: str) -> None:
+    model = random_model(timm.create_model, name, num_classes=7)
+    with pytest.raises(ClassifierError, match="made by attention"):
+        attribution("GradCAM", model, smooth_images(1, (224, 224)))
+
+
+def test_baselines_go_through_the_same_curves() -> None:
+    pixels = Pixels(32)
+    rankings = {
+        name: Ranking(pixels, attribution(name, relu_cnn(), IMAGES))
+        for name in ("SmoothGrad", "KernelSHAP")
+    }
+    found = rate_distortion_curves(relu_cnn(), IMAGES, rankings, percent=(0, 50, 100), draws=2)
+    for curve in found.values():
+        assert float(curve.at(100).max()) == pytest.approx(0, abs=1e-6)
+
+
+def test_all_that_apply() -> None:
+    found = attributions(relu_cnn(), IMAGES, [0, 3], seed=1)
+    assert tuple(found) == NAMES
+    for name in NAMES:
+        assert torch.equal(found[name], attribution(name, relu_cnn(), IMAGES, [0, 3], seed=1))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown baseline 'LRP'; one of integrated gradients"):
+        attribution("LRP", relu_cnn(), IMAGES)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="target"):
+        attribution("SmoothGrad", relu_cnn(), IMAGES, 5)
+    with pytest.raises(ClassifierError, match="no feature map"):
+        attribution("GradCAM", Linear(3 * 32 * 32), IMAGES)
+    with pytest.raises(ValueError, match="seeds"):
+        attribution("SmoothGrad", rcx.load_classifier(tiny_cnn()), IMAGES, seed=[1])

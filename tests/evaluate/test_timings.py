@@ -1,0 +1,52 @@
+"""The benchmark's tables: complete, positive, and measured on the same images."""
+
+import torch
+from typer.testing import CliRunner
+
+from rcx.classifiers.loading import load_classifier
+from rcx.commands.main import app
+from rcx.evaluate.timings import curve_timings, solver_timings, transform_timings
+from rcx.images.scenes import draw_scenes
+
+
+def test_the_transform_is_timed_against_the_published_one() -> None:
+    table = transform_timings(64, 2)
+    assert list(table.index) == ["pytorch-wavelets", "rcx"]
+    assert (table > 0).all(axis=None)
+    assert table["ratio"].iloc[0] == 1
+
+
+def test_curves_are_timed_against_the_published_loop() -> None:
+    images = draw_scenes(1, seed=3, size=112).images
+    tiny = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
+    table = curve_timings(load_classifier(tiny), images)
+    assert list(table.index) == ["one by one", "its loop alone", "rcx"]
+    assert (table > 0).all(axis=None)
+    assert table["seconds"]["one by one"] > table["seconds"]["its loop alone"]
+
+
+def test_both_solvers_are_timed_for_both_methods() -> None:
+    images = draw_scenes(1, seed=3, size=32).images
+    torch.manual_seed(0)
+    tiny = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 5, stride=2),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(4, 5),
+    )
+    table = solver_timings(load_classifier(tiny), images, published_steps=2)
+    assert set(table.index) == {
+        (method, solver)
+        for method in ("CartoonX", "Pixel RDE")
+        for solver in ("published", "default")
+    }
+    assert (table["seconds"] > 0).all()
+    assert table["ratio"].count() == 2
+    assert table.loc[("CartoonX", "default"), "loss"] > 0
+
+
+def test_an_unknown_profile_is_named() -> None:
+    result = CliRunner().invoke(app, ["bench", "--profile", "smaple"])
+    assert result.exit_code == 2
+    assert "smaple" in result.output

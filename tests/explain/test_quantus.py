@@ -1,0 +1,168 @@
+"""The interfaces of captum and Quantus, on both methods, with captum's own metrics."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from captum.metrics import infidelity, sensitivity_max
+from helpers import seeded, smooth_images, tiny_cnn
+from torch import Tensor
+
+import rcx
+from rcx.evaluate.localisation import share_inside
+
+IMAGES = smooth_images(2)
+MODEL = rcx.load_classifier(tiny_cnn())
+QUICK: dict[str, Any] = {
+    "solver": rcx.SolverSettings(steps=6, samples=2, stop_early=False),
+    "device": "cpu",
+    "evaluation_samples": 4,
+}
+Explainer = rcx.CartoonX | rcx.PixelRDE
+
+
+@pytest.fixture(params=["CartoonX", "PixelRDE"])
+def explainer(request: pytest.FixtureRequest) -> Explainer:
+    if request.param == "PixelRDE":
+        return rcx.PixelRDE(MODEL, 2, **QUICK)
+    return rcx.CartoonX(MODEL, 2, levels=2, **QUICK)
+
+
+def attributed(explainer: Explainer, images: Tensor, *arguments: Any) -> Tensor:
+    found = explainer.attribute(images, *arguments)
+    assert isinstance(found, Tensor)
+    return found
+
+
+# --- what the relevance of a pixel is
+
+
+def haar(**options: Any) -> rcx.CartoonX:
+    return rcx.CartoonX(MODEL, wavelet="haar", levels=2, **options)
+
+
+def test_relevance_is_what_the_explanation_says(explainer: Explainer) -> None:
+    found = attributed(explainer, IMAGES, 3)
+    assert found.shape == IMAGES.shape
+    assert found.min() >= 0 < found.max()
+    assert torch.equal(found[:, 0], found[:, 2])
+    explanation = explainer.explain(IMAGES, 3)
+    representation = explainer.representation((24, 24))
+    expected = explainer.relevance(representation, IMAGES, explanation.mask)
+    assert torch.equal(found[:, :1], expected)
+    if explainer.method == "Pixel RDE":
+        assert torch.equal(found[:, :1], explanation.picture)
+
+
+def test_nothing_kept_is_not_relevant_and_more_kept_is_more_relevant() -> None:
+    representation = haar().representation((24, 24))
+    mask = torch.rand(2, representation.length, generator=seeded(0))
+    some, half, none = (
+        haar().relevance(representation, IMAGES, share * mask) for share in (1, 0.5, 0)
+    )
+    assert not none.any()
+    torch.testing.assert_close(half, some / 2)
+
+
+def test_one_coefficient_is_relevant_where_its_wavelet_lies_by_hand() -> None:
+    representation = haar().representation((24, 24))
+    last = representation.length - 1  # the diagonal detail of the last 2 x 2 pixels
+    mask = torch.zeros(2, representation.length)
+    mask[:, last] = 1
+    found = haar().relevance(representation, IMAGES, mask)
+    assert not found[..., :22, :].any()
+    assert not found[..., :22].any()
+    (a, b), (c, d) = IMAGES[:, :, 22:, 22:].permute(2, 3, 0, 1)
+    band = representation.bands[-1]
+    mean = representation.analyse(IMAGES)[..., band.positions].flatten(1).mean(1)
+    detail = (a - b - c + d) / 2 - mean[:, None]
+    expected = (detail / 2).square().sum(1).sqrt()
+    torch.testing.assert_close(
+        found[:, 0, 22:, 22:], expected[:, None, None].expand(-1, 2, 2), atol=1e-6, rtol=1e-4
+    )
+
+
+def test_dark_objects_are_as_relevant_as_bright_ones() -> None:
+    representation = haar().representation((24, 24))
+    mask = torch.rand(2, representation.length, generator=seeded(1))
+    torch.testing.assert_close(
+        haar().relevance(representation, IMAGES, mask),
+        haar().relevance(representation, 1 - IMAGES, mask),
+        atol=1e-5,
+        rtol=1e-4,
+    )
+    dark = torch.ones(1, 3, 24, 24)
+    dark[..., 8:16, 8:16] = 0
+    whole = haar().relevance(representation, dark, torch.ones(1, representation.length))
+    objects = torch.zeros(1, 24, 24, dtype=torch.bool)
+    objects[:, 8:16, 8:16] = True
+    assert share_inside(whole, objects) > 3 * objects.float().mean()
+
+
+# --- captum
+
+
+def test_captums_metrics_run(explainer: Explainer) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        target = MODEL(IMAGES).argmax(1)
+        sensitive = sensitivity_max(explainer.attribute, IMAGES, n_perturb_samples=2, target=target)
+        assert sensitive.shape == (2,)
+        assert bool((sensitive > 0).all())
+        assert bool(sensitive.isfinite().all())
+
+        def perturb(images: Tensor) -> tuple[Tensor, Tensor]:
+            noise = 0.1 * torch.randn_like(images)
+            return noise, (images - noise).clamp(0, 1)
+
+        faithless = infidelity(
+            MODEL, perturb, IMAGES, attributed(explainer, IMAGES, target), target=target
+        )
+    assert faithless.shape == (2,)
+    assert bool((faithless >= 0).all())
+
+
+def test_tuples_come_back_as_tuples_and_gradients_are_not_needed(explainer: Explainer) -> None:
+    expected = attributed(explainer, IMAGES, 1)
+    with torch.no_grad():
+        (found,) = explainer.attribute((IMAGES.clone().requires_grad_(),), target=1)
+    assert torch.equal(found, expected)
+    assert attributed(explainer, IMAGES.double()).dtype == torch.float64
+
+
+def test_a_little_outside_is_clamped_and_more_is_refused(explainer: Explainer) -> None:
+    beyond = IMAGES.clone()
+    beyond[0, 0, 0, 0] = 1.1
+    expected = attributed(explainer, beyond.clamp(0, 1))
+    assert torch.equal(attributed(explainer, beyond), expected)
+    for bad in (2.6, torch.nan):
+        beyond[0, 0, 0, 0] = bad
+        with pytest.raises(ValueError, match="image 0"):
+            explainer.attribute(beyond)
+    with pytest.raises(ValueError, match="one batch"):
+        explainer.attribute((IMAGES, IMAGES))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="N, C, H, W"):
+        explainer.attribute(IMAGES[0])
+
+
+# --- Quantus
+
+
+@pytest.mark.parametrize("method", ["CartoonX", "PixelRDE"])
+def test_arrays_and_tensors_give_the_same_array(method: Any) -> None:
+    options = QUICK | {"lambda_k": 2.0} | ({"levels": 2} if method == "CartoonX" else {})
+    found = rcx.explain_func(
+        model=MODEL, inputs=IMAGES.numpy(), targets=np.array([3, 1]), method=method, **options
+    )
+    assert found.shape == (2, 1, 24, 24)
+    assert found.dtype == np.float32
+    again = rcx.explain_func(MODEL, IMAGES, torch.tensor([3, 1]), method=method, **options)
+    assert np.array_equal(found, again)
+    explainer = {"CartoonX": rcx.CartoonX, "PixelRDE": rcx.PixelRDE}[method](MODEL, **options)
+    assert np.array_equal(found, attributed(explainer, IMAGES, [3, 1])[:, :1].numpy())
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown method 'LIME'"):
+        rcx.explain_func(MODEL, IMAGES, [0, 0], method="LIME")  # type: ignore[arg-type]

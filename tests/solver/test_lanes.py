@@ -1,0 +1,82 @@
+"""Passes side by side give what passes one after the other give."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rcx.solver.lanes import Lanes
+from tests.helpers import make_objective, seeded, smooth_images, tiny_cnn
+
+
+class Remembering(nn.Module):
+    """Answers with what it has remembered, after a while in which another might write over it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3))
+        self.memory: Tensor | None = None
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.memory = images.mean((2, 3)) * self.weight
+        time.sleep(0.002)
+        return self.memory
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    with Lanes(nn.Identity(), 2) as lanes:
+        assert lanes.map(lambda _, item: item * item, range(7)) == [n * n for n in range(7)]
+        assert lanes.map(lambda _, item: item, []) == []
+
+
+def test_a_model_that_remembers_is_not_disturbed() -> None:
+    images = torch.rand(12, 1, 3, 4, 4, generator=seeded(0))
+    with Lanes(Remembering(), 2) as lanes:
+        found = lanes.map(lambda model, batch: model(batch), list(images))
+    torch.testing.assert_close(torch.stack(found), images.mean((3, 4)))
+
+
+def test_lanes_share_the_weights() -> None:
+    model = tiny_cnn()
+    first, second = Lanes(model, 2).classifiers
+    assert first is model and second is not model
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    assert all(one is other for one, other in pairs)
+
+
+def test_the_number_of_threads_is_as_before() -> None:
+    before = torch.get_num_threads()
+    with Lanes(tiny_cnn(), 2) as lanes:
+        inside = lanes.map(lambda _, item: torch.get_num_threads(), [0, 1])
+        assert [*inside, torch.get_num_threads()] == [max(1, before // 2)] * 3
+    assert torch.get_num_threads() == before
+
+
+def test_an_error_in_a_lane_is_raised() -> None:
+    def fail(_: nn.Module, item: int) -> None:
+        if item == 1:
+            raise ValueError("item 1")
+
+    with Lanes(nn.Identity(), 2) as lanes, pytest.raises(ValueError, match="item 1"):
+        lanes.map(fail, [0, 1, 2])
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("images", [1, 3])
+def test_an_objective_over_lanes_is_the_objective(images: int, count: int) -> None:
+    model, batch = tiny_cnn(), smooth_images(images)
+    found = []
+    with Lanes(model, count) as lanes:
+        for used in (Lanes(model, 1), lanes, lanes):
+            objective = make_objective(model, batch)
+            objective.lanes = used
+            mask = torch.rand(objective.coefficients[:, 0].shape, generator=seeded(1))
+            fields = objective.draw(6, seeded(2))
+            slopes = objective.gradient(mask, fields, torch.arange(images))
+            found.append((*slopes, *objective.answer(mask, fields)))
+    alone, together, again = found
+    torch.testing.assert_close(together, alone)
+    assert all(torch.equal(one, other) for one, other in zip(together, again, strict=True))

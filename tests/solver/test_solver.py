@@ -1,0 +1,487 @@
+"""The solver: torch's Adam, brute force and known optima as oracles; its stopping rule."""
+
+from itertools import product
+from typing import Any, get_args
+
+import pytest
+import torch
+from helpers import make_objective, pixel_objective, seeded, smooth_images, tiny_cnn
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor
+
+from rcx.solver.distortion import DistortionMeasure
+from rcx.solver.loop import Solution, solve
+from rcx.solver.moments import projected_residual
+from rcx.solver.objective import Objective
+from rcx.solver.settings import SolverSettings
+
+# constant steps of plain projected Adam, as published but larger
+PLAIN: dict[str, Any] = {
+    "antithetic": False,
+    "learning_rate": 0.05,
+    "late_learning_rate": 0.05,
+    "early_share": 0,
+    "decay_share": 0,
+    "overshoot": 1.0,
+    "memory": 0.999,
+    "reach": 1.0,
+    "stop_early": False,
+}
+CAREFUL = SolverSettings(steps=300, samples=64, reach=0.05, overshoot=1, stop_early=False)
+
+
+def ones(objective: Objective) -> Tensor:
+    return torch.ones_like(objective.coefficients[:, 0])
+
+
+def lambdas(objective: Objective, *values: float) -> Tensor:
+    return torch.tensor(values).to(objective.coefficients).expand(len(objective))
+
+
+class Bowl(Objective):
+    """Mean over entries of ``a (1 - m)^2``, with noisy slopes: a problem of known optimum."""
+
+    def __init__(self, curvature: Tensor, deviation: float = 0.0) -> None:
+        self.curvature, self.deviation = curvature, deviation
+
+    def __len__(self) -> int:
+        return len(self.curvature)
+
+    def draw(self, samples: int, generator: torch.Generator) -> Tensor:
+        shape = (samples, *self.curvature.shape[1:])
+        return torch.randn(shape, generator=generator, dtype=self.curvature.dtype)
+
+    def gradient(self, mask: Tensor, fields: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        curvature = self.curvature[rows]
+        slope = -2 * curvature * (1 - mask) + self.deviation * fields.mean(0)
+        return (curvature * (1 - mask) ** 2).mean(1), slope / mask.shape[1]
+
+    def ends(self, fields: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros_like(self.curvature[:, 0]), self.curvature.mean(1)
+
+    def loss(self, mask: Tensor, lambda_k: Tensor) -> Tensor:
+        return (self.curvature * (1 - mask) ** 2).mean(1) + lambda_k * mask.mean(1)
+
+    def optimum(self, lambda_k: Tensor) -> Tensor:
+        return (1 - lambda_k[:, None] / (2 * self.curvature)).clamp(0, 1)
+
+
+def bowl(n: int = 3, deviation: float = 0.0, length: int = 60) -> Bowl:
+    curvature = 3 * torch.rand(n, length, generator=seeded(5), dtype=torch.float64)
+    return Bowl(curvature, deviation)
+
+
+def solve_bowl(problem: Bowl, lambda_k: Tensor, seed: int = 0, **settings: Any) -> Solution:
+    start = torch.ones_like(problem.curvature)
+    return solve(problem, start, lambda_k, SolverSettings(**settings), seeded(seed))
+
+
+# --- against torch's Adam
+
+
+@pytest.mark.parametrize("antithetic", [True, False])
+def test_full_reach_is_projected_adam(antithetic: bool) -> None:
+    objective = make_objective(
+        tiny_cnn().double(), smooth_images(2, (8, 8)).double(), antithetic=antithetic
+    )
+    lambda_k = torch.tensor([0.05, 0.5], dtype=torch.float64)
+    settings = SolverSettings(**(PLAIN | {"antithetic": antithetic}), steps=40, samples=4)
+    solution = solve(objective, ones(objective), lambda_k, settings, seeded(3))
+    length = objective.representation.length
+    for image in range(2):
+        mask = ones(objective)[:1].requires_grad_()
+        unit = lambda_k[image].item() / length
+        adam = torch.optim.Adam([mask], lr=0.05)
+        generator = seeded(3)
+        for step in range(40):
+            fields = objective.draw(4, generator)
+            values, slope = objective.gradient(mask.detach(), fields, torch.tensor([image]))
+            recorded = solution.history["distortion"][image, step]
+            torch.testing.assert_close(recorded, values[0], atol=1e-9, rtol=1e-6)
+            mask.grad = slope + unit
+            adam.step()
+            with torch.no_grad():
+                mask.clamp_(0, 1)
+        torch.testing.assert_close(solution.mask[image], mask[0].detach(), atol=1e-7, rtol=1e-6)
+        assert 0 < mask.mean() < 1
+
+
+def test_the_published_preset_is_the_reports() -> None:
+    settings = SolverSettings.preset("published")
+    assert (settings.steps, settings.samples, settings.antithetic) == (2000, 64, False)
+    assert (settings.momentum, settings.memory, settings.reach) == (0.9, 0.999, 1)
+    assert {settings.step_size(step) for step in range(settings.steps)} == {1e-3}
+    assert not settings.stop_early
+
+
+# --- against brute force
+
+
+def best_binary(objective: Objective, fields: Tensor, lambda_k: Tensor) -> Tensor:
+    """Least loss over all masks of zeros and ones, on fixed noise, for each lambda."""
+    length = objective.representation.length
+    masks = torch.tensor(list(product((0.0, 1.0), repeat=length)), dtype=torch.float64)
+    rows = torch.zeros(len(masks), dtype=torch.int64)
+    distortion = objective.answer(masks, fields, rows).distortion
+    return (distortion + lambda_k[:, None] * masks.mean(1)).amin(1)
+
+
+def found_and_best(seed: int, settings: SolverSettings) -> tuple[Tensor, Tensor]:
+    """Losses of the solver and of the best binary masks, for three lambdas."""
+    objective = pixel_objective(seed, copies=3)
+    lambda_k = lambdas(objective, 0.02, 0.1, 0.5)
+    fields = objective.draw(512, seeded(99))
+    mask = solve(objective, ones(objective), lambda_k, settings, seeded(0)).mask
+    found = objective.answer(mask, fields).distortion + lambda_k * mask.mean(1)
+    return found, best_binary(objective, fields, lambda_k)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_worse_than_the_best_of_all_binary_masks(seed: int) -> None:
+    found, best = found_and_best(seed, CAREFUL)
+    assert (found <= 1.05 * best + 1e-3).all()
+
+
+def test_the_default_settings_come_near_the_best_binary_masks() -> None:
+    pairs = [torch.stack(found_and_best(seed, SolverSettings())) for seed in range(6)]
+    found, best = torch.stack(pairs).sum(0)
+    assert (found <= 1.1 * best).all()
+
+
+# --- against a known optimum
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.5])
+def test_finds_a_known_optimum(deviation: float) -> None:
+    problem, lambda_k = bowl(deviation=deviation), torch.tensor([0.3, 1.0, 3.0]).double()
+    solution = solve_bowl(problem, lambda_k, steps=300, samples=16, stop_early=False)
+    optimum = problem.optimum(lambda_k)
+    excess = problem.loss(solution.mask, lambda_k) - problem.loss(optimum, lambda_k)
+    assert excess.min() >= 0
+    assert (excess < 0.02 * lambda_k).all()
+    assert (solution.mask - optimum).abs().mean() < 0.05
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_larger_lambda_keeps_less(seed: int) -> None:
+    objective = pixel_objective(seed, copies=5)
+    lambda_k = lambdas(objective, 0.01, 0.05, 0.25, 1.25, 6.25)
+    mask = solve(objective, ones(objective), lambda_k, CAREFUL, seeded(0)).mask
+    rates = mask.mean(1)
+    assert rates.diff().max() < 0.02
+    assert rates[-1] < rates[0]
+
+
+# --- the overshoot
+
+
+def test_an_overshoot_that_never_ends_is_a_larger_lambda() -> None:
+    problem, lambda_k = bowl(deviation=0.5), torch.tensor([0.3, 1.0, 3.0]).double()
+    start = torch.ones(3, 60, dtype=torch.float64)
+    plain = SolverSettings(**(PLAIN | {"memory": 0.9}), steps=80, samples=4)
+    same = plain.model_copy(update={"early_share": 1.0})
+    # so much leeway that nothing of it is used up
+    update = {"overshoot": 4.0, "overshoot_limit": 1.2, "leeway": 1e12, "settle_share": 0.0}
+    more = same.model_copy(update=update)
+    _, empty = problem.ends(problem.draw(4, seeded(0)))
+    times = (1.2 * empty / lambda_k).square().clamp(1, 4)
+    # the first is four times as large, the second as large as it may be, the third its own
+    assert (times[0] == 4) and (1 < times[1] < 4) and (times[2] == 1)
+    peak = times * lambda_k
+    expected = solve(problem, start, peak, same, seeded(0)).mask
+    found = solve(problem, start, lambda_k, more, seeded(0)).mask
+    torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("measure", get_args(DistortionMeasure))
+def test_the_ends_are_the_whole_image_and_the_empty_mask(measure: DistortionMeasure) -> None:
+    objective = make_objective(tiny_cnn(), smooth_images(3), measure=measure)
+    fields = objective.draw(8, seeded(1))
+    masks = (ones(objective), 0 * ones(objective))
+    for end, mask in zip(objective.ends(fields), masks, strict=True):
+        # answers of masks of ones differ from the image's own by rounding
+        expected = objective.answer(mask, fields).distortion
+        torch.testing.assert_close(end, expected, atol=1e-5, rtol=1e-4)
+
+
+@given(steps=st.integers(1, 300), early=st.floats(0, 1), settle=st.floats(0, 1))
+def test_an_overshoot_falls_and_leaves_the_last_steps_to_lambda_itself(
+    steps: int, early: float, settle: float
+) -> None:
+    settings = SolverSettings(steps=steps, early_share=early, settle_share=settle)
+    shares = [settings.excess(step) for step in range(steps)]
+    assert all(0 <= share <= 1 for share in shares)
+    assert shares == sorted(shares, reverse=True)
+    for step, share in enumerate(shares):
+        if step / steps < early:
+            assert share == 1
+        elif step / steps >= 1 - settle:
+            assert share == 0
+
+
+def test_no_image_stops_before_lambda_has_long_been_its_own() -> None:
+    settings = {"steps": 200, "samples": 2, "tolerance": 1e9, "settle_share": 0.2}
+    solution = solve_bowl(bowl(), torch.ones(3).double(), **settings)
+    assert (solution.steps == 181).all()  # by then the residual is that of the last twenty steps
+
+
+# --- the residual
+
+
+def test_residual_is_one_at_a_mask_of_ones() -> None:
+    mask = torch.ones(2, 50)
+    assert (projected_residual(mask, torch.ones(2, 50), torch.ones(2, 50)) == 1).all()
+    objective = make_objective(tiny_cnn(), smooth_images(2))
+    start, fields = ones(objective), objective.draw(4, seeded(0))
+    length = start.shape[1]
+    _, slope = objective.gradient(start, fields, torch.arange(2))
+    gradient = slope * length / 20 + 1
+    torch.testing.assert_close(
+        projected_residual(start, gradient, gradient), torch.ones(2), atol=0.05, rtol=0
+    )
+
+
+def test_residual_is_zero_at_the_optimum_and_not_beside_it() -> None:
+    problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
+    optimum = problem.optimum(lambda_k)
+    assert (optimum == 0).any()
+    assert ((optimum > 0) & (optimum < 1)).any()
+
+    def residual(mask: Tensor) -> Tensor:
+        fields = problem.draw(1, seeded(0))
+        _, slope = problem.gradient(mask, fields, torch.arange(3))
+        gradient = slope * mask.shape[1] / lambda_k[:, None] + 1
+        return projected_residual(mask, gradient, gradient)
+
+    assert residual(optimum).abs().max() < 1e-12
+    for beside in ((optimum + 0.1).clamp(0, 1), 0.8 * optimum):
+        assert residual(beside).min() > 0.05
+
+
+def test_entries_that_press_against_one_are_settled() -> None:
+    mask = torch.tensor([[1.0, 1.0, 0.0, 0.5]])
+    pressing = torch.tensor([[-3.0, -0.1, 5.0, 0.0]])
+    assert projected_residual(mask, pressing, pressing).item() == 0
+    free = torch.tensor([[-3.0, 1.0, 5.0, 0.0]])
+    assert projected_residual(mask, free, free).item() == pytest.approx(1 / 2.5)
+
+
+def test_residual_of_an_empty_mask_is_zero() -> None:
+    anything = torch.randn(2, 9, generator=seeded(0))
+    assert (projected_residual(torch.zeros(2, 9), anything, anything) == 0).all()
+
+
+def test_residual_of_pure_noise_averages_to_zero() -> None:
+    mask = 0.99 * torch.rand(4000, 30, generator=seeded(0))
+    earlier, fresh = torch.randn(2, 4000, 30, generator=seeded(1))
+    residuals = projected_residual(mask, earlier, fresh)
+    assert residuals.mean().abs() < 4 * residuals.std() / 4000**0.5
+    assert residuals.std() > 0.1
+
+
+def test_residual_falls_from_one_to_near_zero() -> None:
+    problem, lambda_k = bowl(deviation=0.5), torch.tensor([0.3, 1.0, 2.0]).double()
+    solution = solve_bowl(problem, lambda_k, steps=300, samples=16, stop_early=False)
+    assert (solution.history["residual"][:, 0] == 1).all()
+    assert solution.residual.abs().max() < 0.1
+
+
+# --- stopping
+
+
+def test_stops_each_image_at_the_tolerance() -> None:
+    problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
+    loose, strict = (
+        solve_bowl(problem, lambda_k, steps=400, tolerance=tolerance) for tolerance in (0.5, 0.1)
+    )
+    for solution, tolerance in ((loose, 0.5), (strict, 0.1)):
+        assert solution.converged.all()
+        assert (solution.residual < tolerance).all()
+        assert (solution.steps < 400).all()
+    assert (loose.steps <= strict.steps).all()
+    assert (loose.steps < strict.steps).any()
+    gained = problem.loss(loose.mask, lambda_k) - problem.loss(strict.mask, lambda_k)
+    assert gained.min() >= 0
+    assert gained.max() > 0
+
+
+def test_says_so_when_the_steps_run_out() -> None:
+    problem, lambda_k = bowl(), torch.ones(3).double()
+    solution = solve_bowl(problem, lambda_k, steps=7, tolerance=0.01)
+    assert not solution.converged.any()
+    assert (solution.residual > 0.01).all()
+    assert solution.steps.tolist() == [7, 7, 7]
+
+
+def test_takes_all_steps_where_it_may_not_stop_and_still_tells_what_converged() -> None:
+    problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
+    stopped, full, short = (
+        solve_bowl(problem, lambda_k, steps=steps, tolerance=0.3, stop_early=stop_early)
+        for steps, stop_early in ((200, True), (200, False), (10, False))
+    )
+    assert stopped.steps.max() < 200
+    assert full.steps.tolist() == [200, 200, 200]
+    assert full.converged.all()
+    assert short.steps.tolist() == [10, 10, 10]
+    assert not short.converged.any()
+    for image, steps in enumerate(stopped.steps.tolist()):  # the way there is the same
+        for name, curve in stopped.history.items():
+            torch.testing.assert_close(curve[image, :steps], full.history[name][image, :steps])
+
+
+def test_an_image_that_stopped_stays_as_it_is() -> None:
+    problem, lambda_k = bowl(), torch.tensor([0.1, 1.0, 3.0]).double()
+    settings: dict[str, Any] = {"steps": 400, "samples": 2, "tolerance": 0.3, "overshoot": 1.0}
+    batch = solve_bowl(problem, lambda_k, **settings)
+    assert len(set(batch.steps.tolist())) > 1
+    for image in range(3):
+        alone = solve_bowl(
+            Bowl(problem.curvature[image : image + 1]), lambda_k[image : image + 1], **settings
+        )
+        assert alone.steps.item() == batch.steps[image].item()
+        torch.testing.assert_close(alone.mask[0], batch.mask[image])
+        torch.testing.assert_close(alone.residual[0], batch.residual[image])
+
+
+def test_history_has_a_column_for_each_step_and_nan_after_the_last() -> None:
+    problem, lambda_k = bowl(), torch.tensor([0.1, 1.0, 3.0]).double()
+    solution = solve_bowl(problem, lambda_k, steps=400, samples=2, tolerance=0.3)
+    assert solution.history.keys() == {"distortion", "nonsparsity", "loss", "residual"}
+    longest = int(solution.steps.max())
+    running = torch.arange(longest) < solution.steps[:, None]
+    for curve in solution.history.values():
+        assert curve.shape == (3, longest)
+        assert torch.equal(curve.isnan(), ~running)
+
+
+def test_history_is_that_of_the_masks_before_each_step() -> None:
+    objective = make_objective(tiny_cnn(), smooth_images(2))
+    lambda_k = lambdas(objective, 2.0)
+    settings = SolverSettings(steps=6, samples=4)
+    start = torch.rand(ones(objective).shape, generator=seeded(8))
+    history = solve(objective, start, lambda_k, settings, seeded(0)).history
+    fields = objective.draw(settings.samples_at(0), seeded(0))
+    first = objective.answer(start, fields).distortion
+    torch.testing.assert_close(history["distortion"][:, 0], first, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(history["nonsparsity"][:, 0], start.mean(1))
+    torch.testing.assert_close(
+        history["loss"], history["distortion"] + lambda_k[:, None] * history["nonsparsity"]
+    )
+
+
+# --- conduct
+
+
+def test_the_careful_steps_take_half_of_the_samples() -> None:
+    settings = SolverSettings(steps=10, samples=4, early_share=0.3)
+    assert [settings.samples_at(step) for step in range(10)] == [2] * 3 + [4] * 7
+    assert SolverSettings.preset("published").samples_at(0) == 64
+    assert SolverSettings(steps=10, samples=1).samples_at(0) == 1
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_a_seed_gives_the_same_bits(samples: int) -> None:
+    objective = make_objective(tiny_cnn(), smooth_images(2))
+    settings = SolverSettings(steps=8, samples=samples)
+    arguments = (objective, ones(objective), lambdas(objective, 2.0), settings)
+    state = torch.get_rng_state()
+    first, second, other = (solve(*arguments, seeded(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first.mask, second.mask)
+    for name, curve in first.history.items():
+        assert torch.equal(curve, second.history[name])
+    assert not torch.equal(first.mask, other.mask)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_batch_equals_its_images_alone() -> None:
+    classifier, images = tiny_cnn(), smooth_images(3, seed=2)
+    settings = SolverSettings(steps=20, samples=4)
+    values = (1.0, 4.0, 16.0)
+    batch = make_objective(classifier, images, [0, 1, 2])
+    solution = solve(batch, ones(batch), torch.tensor(values), settings, seeded(0))
+    for image, value in enumerate(values):
+        alone = make_objective(classifier, images[image : image + 1], [image])
+        single = solve(alone, ones(alone), torch.tensor([value]), settings, seeded(0))
+        torch.testing.assert_close(single.mask[0], solution.mask[image], atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("rate", [1e-3, 0.3, 10.0])
+@pytest.mark.parametrize("reach", [1e-3, 1.0])
+def test_masks_stay_between_zero_and_one(rate: float, reach: float) -> None:
+    objective = make_objective(tiny_cnn(), smooth_images(2))
+    start = torch.rand(ones(objective).shape, generator=seeded(8))
+    before = start.clone()
+    settings = SolverSettings(
+        steps=10, samples=2, learning_rate=rate, late_learning_rate=rate, reach=reach
+    )
+    mask = solve(objective, start, lambdas(objective, 5.0), settings, seeded(0)).mask
+    assert mask.min() >= 0
+    assert mask.max() <= 1
+    assert not torch.equal(mask, before)
+    assert torch.equal(start, before)
+
+
+def test_progress_is_told_after_each_step() -> None:
+    told: list[tuple[int, int]] = []
+    objective = make_objective(tiny_cnn(), smooth_images(1))
+    settings = SolverSettings(steps=5, samples=2)
+    solve(
+        objective,
+        ones(objective),
+        lambdas(objective, 2.0),
+        settings,
+        seeded(0),
+        progress=lambda done, most: told.append((done, most)),
+    )
+    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+
+
+# --- settings
+
+
+def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None:
+    settings = SolverSettings(
+        steps=100, learning_rate=0.1, late_learning_rate=0.4, early_share=0.3, decay_share=0.4
+    )
+    sizes = torch.tensor([settings.step_size(step) for step in range(100)])
+    assert (sizes[:30] == 0.1).all()
+    assert (sizes[30:60] == 0.4).all()
+    assert (sizes[60:].diff() < 0).all()
+    assert 0.04 <= sizes[-1] < 0.06
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": -1},
+        {"steps": 1.5},
+        {"samples": 0},
+        {"learning_rate": 0},
+        {"late_learning_rate": -1},
+        {"momentum": 1},
+        {"memory": -0.1},
+        {"reach": 0},
+        {"reach": 2},
+        {"tolerance": -1e-3},
+        {"early_share": -1},
+        {"step": 10},
+        {"learning_rate": float("nan")},
+    ],
+)
+def test_settings_that_make_no_sense_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        SolverSettings(**wrong)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        SolverSettings().steps = 3  # type: ignore[misc]
+
+
+def test_unknown_presets_are_named_with_the_known_ones() -> None:
+    assert SolverSettings.preset("fast") == SolverSettings()
+    known = "unknown solver preset 'slow'; one of fast, short, published"
+    with pytest.raises(ValueError, match=known):
+        SolverSettings.preset("slow")  # type: ignore[arg-type]
