@@ -47,13 +47,11 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.solver.noise import adaptive_gaussian, obfuscate
-from rcx.classifiers.profiles import load_profile
-from rcx.explain.figures import explanation_figure, history_figure
-from rcx.images.figures import picture_grid
-from rcx.report.frames import MaskFrames
-from rcx.report.wavelet_figures import pyramid_figure
-from rcx.report.widgets import frame_slider
+from rcx.solver import adaptive_gaussian, obfuscate
+from rcx.classifiers import load_profile
+from rcx.explain import explanation_figure, history_figure
+from rcx.images import picture_grid
+from rcx.report import MaskFrames, frame_slider, pyramid_figure
 
 # %% mystnb={"figure": {"caption": "The image, and what the classifier says of it.", "name": "fig-image"}}
 drawn = load_profile(profile, n_images=1, seed=seed)
@@ -88,7 +86,7 @@ picture_grid([[image[0]]], captions=[[f"predicted: {model.label(int(y))}, {proba
 # a little larger than $HW$.
 
 # %%
-explainer = rcx.CartoonX(model, lambda_k=lambda_k, seed=seed)
+explainer = rcx.CartoonX(model, lambda_k=lambda_k, distortion="probability", seed=seed)
 wavelets = explainer.representation(image.shape[-2:])
 coefficients = wavelets.analyse(image)
 error = (wavelets.synthesise(coefficients) - image).abs().max()
@@ -220,10 +218,7 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # as it is defined, so that what was taken too much returns. What an explanation loses at most is the
 # distortion of the empty mask, or $\lambda$, the price of keeping everything: the overshoot shrinks as
 # the distortion grows, and is gone at half of the smaller one. It is also smaller from the start where
-# the empty mask costs little in units of $\lambda$: there the whole mask may go at once. Where an image
-# loses its label all the same, and another class is only a little more probable, a few more steps with a
-# smaller $\lambda$ lead to a mask nearby that keeps it. Where nothing is left, it is solved again without
-# the overshoot, and if need be with smaller steps.
+# the empty mask costs little in units of $\lambda$: there the whole mask may go at once.
 #
 # With $r = 1$, a constant $\eta$ and no overshoot this is the published optimisation, which is there
 # as `SolverSettings.preset("published")`.
@@ -253,10 +248,10 @@ pd.DataFrame({name: {key: str(getattr(preset, key)) for key in compared} for nam
 # earlier steps. The *residual* is
 #
 # $$
-# \rho = \frac{\sum_i s_i \, \operatorname{sign}(\bar{g}_i) \, \operatorname{clamp}_{[-1, 1]}(g_i)}{\sum_i s_i} ,
+# \rho = \frac{\sum_{i \in F} s_i \, \operatorname{sign}(\bar{g}_i) \, \operatorname{clamp}_{[-1, 1]}(g_i)}{\sum_i s_i} ,
 # $$
 #
-# without the entries that are at one and pull upwards, as they cannot move. It is 1 where all of
+# where $F$ are the entries that are free to move: all but those at one whose $\bar{g}_i$ is negative. It is 1 where all of
 # the kept rate could be given up for nothing, as at the start, and 0 where distortion and rate
 # balance. Sign and size come from different noise, so that noise alone averages to zero, which the
 # plain length of the gradient never would. The residual is averaged over about the last twenty
@@ -344,8 +339,8 @@ pd.Series(rates, name="mean of the mask").to_frame().T.style.format(precision=4)
 # Its picture is the mask: white where a pixel was kept.
 
 # %% mystnb={"figure": {"caption": "CartoonX and Pixel RDE.", "name": "fig-both"}}
-by_pixels = rcx.PixelRDE(model, lambda_k=pixel_lambda_k, seed=seed).explain(image)
-explanation_figure(image, [explanation, by_pixels], model.class_names)
+by_pixels = rcx.PixelRDE(model, lambda_k=pixel_lambda_k, distortion="probability", seed=seed).explain(image)
+explanation_figure([explanation, by_pixels])
 
 # %% [markdown]
 # ## What was found

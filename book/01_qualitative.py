@@ -51,13 +51,11 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.evaluate.localisation import share_inside
-from rcx.classifiers.profiles import VISION_TRANSFORMERS, load_profile
-from rcx.explain.figures import explanation_figure
-from rcx.images.figures import picture_grid
-from rcx.report.frames import MaskFrames, explanation_frames, method_frames
-from rcx.report.widgets import frame_slider
-from rcx.evaluate.rollout import rollout
+from rcx.evaluate import doubtful_images, rollout, share_inside
+from rcx.classifiers import VISION_TRANSFORMERS, load_profile
+from rcx.explain import explanation_figure
+from rcx.images import picture_grid
+from rcx.report import MaskFrames, explanation_frames, frame_slider, method_frames
 
 # %%
 drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_mistakes), seed=seed)
@@ -66,8 +64,7 @@ with torch.no_grad():
     probabilities = model.probabilities(drawn.images)
 predicted = probabilities.argmax(1)
 of_truth = probabilities.gather(1, drawn.labels[:, None]).squeeze(1)
-doubtful = n_images + of_truth[n_images:].argsort(stable=True)[:n_mistakes]
-chosen = torch.cat([torch.arange(n_images), doubtful])
+chosen = doubtful_images(probabilities, drawn.labels, first=n_images, doubtful=n_mistakes)
 images, labels = drawn.images[chosen], drawn.labels[chosen]
 names = [drawn.names[number] for number in chosen]
 
@@ -88,11 +85,11 @@ pd.DataFrame(columns, index=names).style.format(precision=3)
 # their rates in different units: shares of wavelet coefficients, and shares of pixels.
 
 # %% mystnb={"figure": {"caption": "The first images, their CartoonX and their Pixel RDE.", "name": "fig-first-images"}}
-explainer = rcx.CartoonX(model, lambda_k=lambda_k, seed=seed)
+explainer = rcx.CartoonX(model, lambda_k=lambda_k, distortion="probability", seed=seed)
 cartoons = explainer.explain(images)
-pixels = rcx.PixelRDE(model, lambda_k=pixel_lambda_k, seed=seed).explain(images)
+pixels = rcx.PixelRDE(model, lambda_k=pixel_lambda_k, distortion="probability", seed=seed).explain(images)
 first = slice(n_images)
-explanation_figure(images[first], [cartoons[first], pixels[first]], model.class_names)
+explanation_figure([cartoons[first], pixels[first]])
 
 # %% [markdown]
 # How to read them: a cartoon is the grey image made of the kept wavelets alone, and what is black
@@ -145,7 +142,13 @@ numbers.rename(columns=headings).style.format(precision=4)
 
 # %%
 asked = load_profile(profile, n_images=n_images, seed=seed, classifier=VISION_TRANSFORMERS[profile])
-methods = [rcx.CartoonX(asked.classifier, lambda_k=lambda_k, seed=seed), rcx.PixelRDE(asked.classifier, lambda_k=pixel_lambda_k, seed=seed)]
+options = {"distortion": "probability", "seed": seed}
+methods = [
+    rcx.CartoonX(asked.classifier, lambda_k=lambda_k, **options),
+    rcx.PixelRDE(asked.classifier, lambda_k=pixel_lambda_k, **options),
+]
+
+# %%
 few = asked.images[: min(n_images, 2)]
 accounts = [method.explain(few) for method in methods]
 attention = rollout(asked.classifier, few)
@@ -166,11 +169,9 @@ frame_slider(by_method, "method", caption="Three accounts of a transformer's ans
 
 # %% mystnb={"figure": {"caption": "The doubtful images: what speaks for the predicted class, and what for the true one.", "name": "fig-doubtful"}}
 last = slice(n_images, None)
-for_truth = rcx.CartoonX(model, lambda_k=lambda_k, seed=seed).explain(images[last], labels[last])
+for_truth = rcx.CartoonX(model, lambda_k=lambda_k, distortion="probability", seed=seed).explain(images[last], labels[last])
 explanation_figure(
-    images[last],
     [cartoons[last], for_truth],
-    model.class_names,
     titles=["CartoonX, predicted class", "CartoonX, true class"],
 )
 
@@ -224,12 +225,10 @@ by_lambda.rename(columns=headings).style.format(precision=4)
 # probability $p$, the distortion seldom exceeds $p^2$, and a larger target leaves an empty mask.)
 
 # %% mystnb={"figure": {"caption": "One lambda for both images, and one distortion.", "name": "fig-own-lambda"}}
-settings = {"lambda_k": lambda_k, "target_distortion": target_distortion, "seed": seed}
+settings = {"lambda_k": lambda_k, "target_distortion": target_distortion, "distortion": "probability", "seed": seed}
 alike = rcx.CartoonX(model, **settings).explain(images[:2])
 explanation_figure(
-    images[:2],
     [cartoons[:2], alike],
-    model.class_names,
     titles=["the same lambda", "the same distortion"],
 )
 
@@ -283,8 +282,8 @@ Markdown(f"""
 # the image that it is a part of: the second, where outlines are known, decides below.
 
 # %%
-from rcx.report.results import Result
-from rcx.evaluate.statistics import compare, mean_interval, verdict
+from rcx.report import Result
+from rcx.evaluate import compare, mean_interval, verdict
 
 on_it = [inside[name] for name in ("CartoonX", "grey image")] if masks is not None else []
 moved = f"The share on the object minus that of the grey image is {compare(*on_it, seed=seed).difference:.3f}." if on_it else "Outlines, which would decide, are not known for photographs."

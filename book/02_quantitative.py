@@ -38,11 +38,11 @@ seed: int = 0  # seed of images, noise and random orders
 
 # %%
 import rcx
-from rcx.classifiers.profiles import load_profile
+from rcx.classifiers import load_profile
 
 data = load_profile(profile, n_images=n_images, seed=seed)
-cartoonx = rcx.CartoonX(data.classifier, lambda_k=lambda_k, seed=seed)
-pixel_rde = rcx.PixelRDE(data.classifier, lambda_k=lambda_k_pixel, seed=seed)
+cartoonx = rcx.CartoonX(data.classifier, lambda_k=lambda_k, distortion="probability", seed=seed)
+pixel_rde = rcx.PixelRDE(data.classifier, lambda_k=lambda_k_pixel, distortion="probability", seed=seed)
 cartoons = cartoonx.explain(data.images)
 pixels = pixel_rde.explain(data.images)
 
@@ -69,7 +69,7 @@ pixels = pixel_rde.explain(data.images)
 # them, because randomised pixels and randomised wavelet coefficients make different images.
 
 # %%
-from rcx.evaluate.rankings import Ranking
+from rcx.evaluate import Ranking
 
 wavelet_order = Ranking.of(cartoonx, cartoons)
 pixel_order = Ranking.of(pixel_rde, pixels)
@@ -86,7 +86,7 @@ rankings = {
 # orders of one representation meet the same draws.
 
 # %%
-from rcx.evaluate.curves import COARSE, rate_distortion_curves
+from rcx.evaluate import COARSE, rate_distortion_curves
 
 task = data.classifier, data.images, rankings
 fair = {"percent": COARSE, "draws": draws, "seed": seed}
@@ -101,7 +101,7 @@ randomise = rate_distortion_curves(*task, "randomise", **fair)
 # heights cannot.
 
 # %% mystnb={"figure": {"caption": "Rate-distortion curves; shaded: 95 % intervals of the mean; dashed: as published.", "name": "fig-curves"}}
-from rcx.report.curve_figures import curve_figure, shown
+from rcx.report import curve_figure, shown
 
 curve_figure(keep, randomise, published=True)
 
@@ -114,7 +114,7 @@ curve_figure(keep, randomise, published=True)
 # good where the relevant is kept, large is good where it is randomised.
 
 # %% mystnb={"figure": {"caption": "Mean areas under the curves, with 95 % intervals.", "caption_before": true, "name": "tab-areas"}}
-from rcx.evaluate.claims import area_table
+from rcx.evaluate import area_table
 
 published = {"percent": COARSE, "protocol": "as_published", "seed": seed}
 groups = {
@@ -132,7 +132,7 @@ shown(area_table(groups))
 # all network, which on a CPU no way of counting makes quicker.
 
 # %% mystnb={"figure": {"caption": "Seconds of one curve, moved one by one and here.", "caption_before": true, "name": "tab-curve-times"}}
-from rcx.evaluate.timings import curve_timings
+from rcx.evaluate import curve_timings
 
 curve_timings(data.classifier, data.images[:1], seed=seed).round(3)
 
@@ -149,8 +149,7 @@ curve_timings(data.classifier, data.images[:1], seed=seed).round(3)
 # signed-rank test cannot reach 5 % even if all agree.
 
 # %% mystnb={"figure": {"caption": "CartoonX minus Pixel RDE, image by image.", "caption_before": true, "name": "tab-comparisons"}}
-from rcx.evaluate.claims import comparison_table, curve_comparisons
-from rcx.evaluate.statistics import verdict
+from rcx.evaluate import comparison_table, curve_comparisons, verdict
 
 comparisons = curve_comparisons(keep, randomise, "CartoonX", "Pixel RDE", seed=seed)
 outcomes = comparison_table(comparisons)
@@ -168,8 +167,8 @@ shown(outcomes)
 # %% mystnb={"figure": {"caption": "Distortion and non-sparsity over lambda.", "name": "fig-sweep"}}
 import pandas as pd
 
-from rcx.report.curve_figures import sweep_figure
-from rcx.evaluate.sweeps import sweep_rows, sweep_table
+from rcx.report import sweep_figure
+from rcx.evaluate import sweep_rows, sweep_table
 
 swept = data.images[:sweep_images]
 sweep = pd.concat([sweep_rows(explainer, swept, seed=seed) for explainer in (cartoonx, pixel_rde)])
@@ -200,7 +199,7 @@ shown(sweep_table(sweep, seed=seed))
 # random pixels, where *energy inside* is the share of the image that the object covers.
 
 # %% mystnb={"figure": {"caption": "How much of each map lies on the object.", "caption_before": true, "name": "tab-localisation"}}
-from rcx.evaluate.localisation import localisation_table
+from rcx.evaluate import localisation_table
 
 pictures = {
     "CartoonX": cartoons.picture,
@@ -220,7 +219,7 @@ shown(localisation)
 # the report, by this package's default solver of then, of 200 steps for both.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-photographs"}}
-from rcx.reference.photographs import CONDITIONS, INPUTS, photo_curves, photo_provenance, photo_rows
+from rcx.reference import CONDITIONS, INPUTS, photo_curves, photo_provenance, photo_rows
 
 network = "timm/tf_mobilenetv3_small_100"
 four = ["CartoonX", "Pixel RDE", "random wavelets", "random pixels"]
@@ -238,8 +237,8 @@ as_published = photos["raw, as published"]
 curve_figure(*as_published, published=True, compare="98 of the same photographs, other weights")
 
 # %% mystnb={"figure": {"caption": "Measured and published mean distortion.", "caption_before": true, "name": "tab-gaps"}}
-from rcx.evaluate.claims import GAPS, condition_table, gap_table
-from rcx.reference.published import published_points
+from rcx.evaluate import GAPS, condition_table, gap_table
+from rcx.reference import published_points
 
 methods = "CartoonX", "Pixel RDE"
 kept = {name: as_published[0][name] for name in methods}
@@ -325,7 +324,7 @@ shown(pd.concat(sweeps))
 # solver, other weights and under other conditions.
 
 # %% mystnb={"figure": {"caption": "Where the first drop of the mean curve ends, and how far it rises again.", "caption_before": true, "name": "tab-drops"}}
-from rcx.evaluate.claims import drop_table
+from rcx.evaluate import drop_table
 
 lines = {name: {method: keep[method] for method in methods} for name, (keep, _) in photos.items()}
 drops = drop_table(lines, published_points("fig3-left", *methods), seed=seed)
@@ -336,7 +335,7 @@ shown(drops)
 # them its line is taken.
 
 # %% mystnb={"figure": {"caption": "Non-sparsity of the masks, measured and published.", "caption_before": true, "name": "tab-sparsity"}}
-from rcx.reference.published import published_sparsity
+from rcx.reference import published_sparsity
 
 chosen = {"CartoonX": 20.0, "Pixel RDE": 4.0}
 sparsity = pd.DataFrame({
@@ -360,7 +359,7 @@ pd.DataFrame([
 # %%
 from IPython.display import Markdown
 
-from rcx.report.results import Result
+from rcx.report import Result
 
 cells, area = shown(localisation), comparisons["area, relevant kept"][0]
 Markdown(f"""

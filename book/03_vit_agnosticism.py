@@ -55,10 +55,10 @@ from IPython.display import Markdown
 from torch.nn.functional import adaptive_avg_pool2d as pooled
 
 import rcx
-from rcx.classifiers.profiles import VISION_TRANSFORMERS, load_profile
-from rcx.report.curve_figures import curve_figure, lowest_areas, shown
-from rcx.images.figures import picture_grid
-from rcx.evaluate.rollout import agreement, patch_rollout, rollout, rollout_matrix
+from rcx.classifiers import VISION_TRANSFORMERS, load_profile
+from rcx.report import curve_figure, lowest_areas, shown
+from rcx.images import picture_grid
+from rcx.evaluate import agreement, patch_rollout, rollout, rollout_matrix, share_inside
 
 # %%
 drawn = load_profile(profile, n_images=2 * n_images, seed=seed, classifier=vit or VISION_TRANSFORMERS[profile])
@@ -81,7 +81,7 @@ table
 # the wavelet, the solver, the seed of the noise.
 
 # %%
-explainers = {name: rcx.CartoonX(model, lambda_k=lambda_k, seed=seed) for name, model in models.items()}
+explainers = {name: rcx.CartoonX(model, lambda_k=lambda_k, distortion="probability", seed=seed) for name, model in models.items()}
 explained = {name: explainer.explain(images) for name, explainer in explainers.items()}
 
 # %% [markdown]
@@ -150,11 +150,7 @@ numbers.style.format(precision=4)
 grey = images.mean(1)
 candidates = {**maps, "grey image": grey, "area": torch.ones_like(grey)}
 masks = drawn.object_masks  # photographs have none
-shares = {
-    name: (one * masks[chosen]).sum((1, 2)) / one.sum((1, 2))
-    for name, one in candidates.items()
-    if masks is not None
-}
+shares = {name: share_inside(one, masks[chosen]) for name, one in candidates.items() if masks is not None}
 inside = pd.DataFrame(shares, index=names)
 inside.style.format(precision=2)
 
@@ -249,11 +245,11 @@ picture_grid(
 # begins at the masks above.
 
 # %% mystnb={"figure": {"caption": "How often explanations show nothing, or everything.", "caption_before": true, "name": "tab-degenerate"}}
-from rcx.evaluate.degenerate import degenerate_table, lambda_sensitivity
+from rcx.evaluate import degenerate_table, lambda_sensitivity
 
 found = {"start": explained["ViT"].mask, "solver": rcx.SolverSettings(steps=80, overshoot=1)}
 own_lambda = rcx.CartoonX(
-    models["ViT"], lambda_k=lambda_k, target_distortion=target_distortion, seed=seed, **found
+    models["ViT"], lambda_k=lambda_k, target_distortion=target_distortion, distortion="probability", seed=seed, **found
 )
 settings = {
     **{f"{name}, lambda {value:g}": one for name, path in paths.items() for value, one in path.items()},
@@ -275,9 +271,8 @@ shown(degenerate)
 # randomised. Random orders of wavelet coefficients are measured too, for the tests below.
 
 # %%
-from rcx.evaluate.curves import COARSE, rate_distortion_curves
-from rcx.evaluate.rankings import Ranking
-from rcx.representations.pixels import Pixels
+from rcx.evaluate import COARSE, Ranking, rate_distortion_curves
+from rcx.representations import Pixels
 
 orders = {name: {f"CartoonX, {name}": Ranking.of(explainers[name], explained[name])} for name in models}
 for name, series in orders.items():
@@ -318,8 +313,7 @@ curve_figure(*panels, published=True, figure_number=5)
 # with the relevant randomised.
 
 # %% mystnb={"figure": {"caption": "CartoonX minus random orders, for the vision transformer.", "caption_before": true, "name": "tab-works"}}
-from rcx.evaluate.claims import MARGIN, comparison_table, curve_comparisons, network_comparisons
-from rcx.evaluate.statistics import compare, verdict
+from rcx.evaluate import MARGIN, compare, comparison_table, curve_comparisons, network_comparisons, verdict
 
 works = curve_comparisons(*curves.values(), "CartoonX, ViT", "random wavelets, ViT", seed=seed)
 shown(comparison_table(works))
@@ -376,10 +370,10 @@ shown(comparison_table(more))
 # each over its largest value.
 
 # %%
-from rcx.evaluate.baselines import attributions
+from rcx.evaluate import attributions
 
 others = {name: attributions(model, images, explained[name].target, seed=seed) for name, model in models.items()}
-pixel_rde = rcx.PixelRDE(models["CNN"], seed=seed).explain(images)
+pixel_rde = rcx.PixelRDE(models["CNN"], distortion="probability", seed=seed).explain(images)
 compared = {
     "CNN": {"CartoonX": cartoons["CNN"], "Pixel RDE": pixel_rde.picture[:, 0], **others["CNN"]},
     "ViT": {"CartoonX": cartoons["ViT"], "rollout": relevance, **others["ViT"]},
@@ -420,7 +414,7 @@ curve_figure(measured["CNN", "keep"], measured["CNN", "randomise"])
 # The areas under the curves: small is good where the relevant is kept, large where it is randomised.
 
 # %% mystnb={"figure": {"caption": "Mean areas under the curves of all methods.", "caption_before": true, "name": "tab-method-areas"}}
-from rcx.evaluate.claims import area_table
+from rcx.evaluate import area_table
 
 titles = {"keep": "kept", "randomise": "randomised"}
 groups = {f"{network}, {titles[direction]}": group for (network, direction), group in measured.items()}
@@ -446,7 +440,7 @@ shown(rivals)
 # the grey image are bright where the scene is; the others are maps of relevance.
 
 # %% mystnb={"figure": {"caption": "How well the methods show the object.", "caption_before": true, "name": "tab-on-objects"}}
-from rcx.evaluate.localisation import localisation_table
+from rcx.evaluate import localisation_table
 
 both = {f"{name}, {network}": one for network, maps in compared.items() for name, one in maps.items()}
 on_objects = localisation_table({**both, "grey image": grey}, None if masks is None else masks[chosen], seed=seed)
@@ -461,7 +455,7 @@ shown(on_objects)
 # as published, not normalised, and normalised as the networks were trained.
 
 # %% mystnb={"figure": {"caption": "Photographs that were measured, by condition.", "caption_before": true, "name": "tab-vit-photographs"}}
-from rcx.reference.photographs import CONDITIONS, INPUTS, photo_curves, photo_networks, photo_rows
+from rcx.reference import CONDITIONS, INPUTS, photo_curves, photo_networks, photo_rows
 
 networks = {"CNN": "timm/tf_mobilenetv3_small_100", "ViT": "timm/deit_tiny_patch16_224"}
 plotted = [*series, "random wavelets, ViT"]
@@ -478,8 +472,8 @@ panels = [{name: group[name].normalised() for name in series} for group in as_pu
 curve_figure(*panels, published=True, figure_number=5)
 
 # %% mystnb={"figure": {"caption": "Measured and published mean distortion with the relevant kept, in percent of fully randomised.", "caption_before": true, "name": "tab-vit-gaps"}}
-from rcx.evaluate.claims import gap_table
-from rcx.reference.published import published_points
+from rcx.evaluate import gap_table
+from rcx.reference import published_points
 
 vit_gaps = gap_table(panels[0], published_points("fig5-left", *series), seed=seed)
 shown(vit_gaps)
@@ -490,7 +484,7 @@ shown(vit_gaps)
 # convolutional network, in percentage points. Each number is a mean difference with its interval.
 
 # %% mystnb={"figure": {"caption": "CartoonX minus random orders for the transformer, on the photographs.", "caption_before": true, "name": "tab-photo-works"}}
-from rcx.evaluate.claims import condition_table
+from rcx.evaluate import condition_table
 
 works_on_photos = condition_table(photos, "CartoonX, ViT", "random wavelets, ViT", seed=seed)
 shown(works_on_photos)
@@ -600,7 +594,7 @@ Markdown("\n".join(
 # than random orders do, here and on the photographs.
 
 # %%
-from rcx.report.results import Result
+from rcx.report import Result
 
 verdicts = [verdict(list(works.values())), *works_on_photos["verdict"]]
 on_photos = ", ".join(f"{row.verdict} ({name}, {row.images})" for name, row in works_on_photos.iterrows())

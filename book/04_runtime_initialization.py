@@ -59,17 +59,14 @@ import pandas as pd
 from IPython.display import Markdown
 
 import rcx
-from rcx.reference.published import published as reference
-from rcx.evaluate import start_claims, trials
-from rcx.evaluate.timings import solver_timings, transform_timings
-from rcx.classifiers.profiles import load_profile
-from rcx.report.curve_figures import shown
-from rcx.explain.figures import explanation_figure, history_figure
-from rcx.report.start_figures import starts_figure
+from rcx import evaluate, reference
+from rcx.classifiers import load_profile
+from rcx.explain import explanation_figure, history_figure
+from rcx.report import shown, starts_figure
 
 # %%
 data = load_profile(profile, n_images=n_images, seed=seed)
-options = {"lambda_k": lambda_k, "seed": seed}
+options = {"lambda_k": lambda_k, "distortion": "probability", "seed": seed}
 
 # %% [markdown]
 # These are the settings of the published optimisation and of this package's: the default, and a
@@ -82,7 +79,7 @@ pd.DataFrame({name: rcx.SolverSettings.preset(name).model_dump() for name in pre
 
 # %% mystnb={"figure": {"caption": "Settings of the methods.", "caption_before": true, "name": "tab-methods"}}
 names = ("lambda_k", "wavelet", "levels", "padding", "distortion", "clamp", "evaluation_samples")
-methods = [method(data.classifier) for method in (rcx.CartoonX, rcx.PixelRDE)]
+methods = [method(data.classifier, distortion="probability") for method in (rcx.CartoonX, rcx.PixelRDE)]
 pd.DataFrame({one.method: {name: getattr(one, name, "") for name in names} | {"steps": one.solver.steps} for one in methods})
 
 # %% [markdown]
@@ -92,7 +89,7 @@ pd.DataFrame({one.method: {name: getattr(one, name, "") for name in names} | {"s
 # and, by `--model`, DeiT-Tiny at 224. The last two columns are how far its losses, relative, and its
 # pictures are from those of the preset. Seconds are of two cores of a CPU, and `ratio` is how many
 # default explanations fit into the 2,000 steps of the study's code, in the mean over the photographs.
-# Where an explanation loses its label, the default tries again, which is in its seconds. Where the
+# Where an explanation lost its label, the default of then tried again, which is in its seconds. Where the
 # process keeps the memory that it frees, the study's code waits less for the system; it does not keep it
 # by itself. Those rows are older, of the default of then with 200 steps.
 
@@ -126,7 +123,7 @@ pd.DataFrame(
 # by the same 256 fresh samples, `settled at` is the step at which the run would have stopped, 0 if at none:
 
 # %% mystnb={"figure": {"caption": "The schedule exactly as published and the default one, on photographs.", "caption_before": true, "name": "tab-photo-schedules"}}
-from rcx.reference.photographs import INPUTS, photo_rows
+from rcx.reference import INPUTS, photo_rows
 
 schedules = photo_rows("explanations", study="schedules").assign(input=lambda rows: rows["normalize"].map({value: name for name, value in INPUTS.items()}))
 measures = ["loss", "distortion", "nonsparsity", "label_kept", "steps", "settled_at"]
@@ -136,31 +133,20 @@ schedules.set_index(["input", "image", "series"])[measures].sort_index().rename(
 # The default's loss minus the published one's, paired by photograph, and the ratio of their means:
 
 # %% mystnb={"figure": {"caption": "The default schedule against the one exactly as published, on photographs.", "caption_before": true, "name": "tab-schedules-compared"}}
-from rcx.evaluate.claims import comparison_table
-from rcx.evaluate.statistics import compare
-
 losses = schedules.pivot(index=["input", "image"], columns="series", values="loss").astype(float)
 groups = {**dict(list(losses.groupby("input"))), "all": losses}
-compared = {how: compare(part["default"], part["published"], seed=seed) for how, part in groups.items()}
+compared = {how: evaluate.compare(part["default"], part["published"], seed=seed) for how, part in groups.items()}
 ratios = [part["default"].mean() / part["published"].mean() for part in groups.values()]
-shown(comparison_table({how: (one, "lower") for how, one in compared.items()}).assign(**{"ratio of means": ratios}))
+shown(evaluate.comparison_table({how: (one, "lower") for how, one in compared.items()}).assign(**{"ratio of means": ratios}))
 
 # %% [markdown]
 # ## A measure of convergence
 #
 # At a minimum over the box $[0, 1]^K$ the derivative of the loss vanishes in every entry between the
-# bounds. The *residual* is how far this is from being so: the derivative in units of
-# $\lambda / K$, its size bounded by one, averaged over the entries with the mask itself as weight,
-#
-# $$
-# r(s) = \frac{\sum_i s_i \, \bigl|\min\bigl(1, \tfrac{K}{\lambda} \, \partial_i \mathcal{L}(s)\bigr)\bigr|}{\sum_i s_i} ,
-# $$
-#
-# where an entry at one that wants to rise does not count. At the start it is one: all of the rate
-# could be given up for nothing. It is zero when every kept coefficient is worth its price. The noise
-# makes any single derivative large, so its sign is taken from the steps before and its size from
-# the fresh noise of this step: then noise alone averages to zero, and the measure costs nothing. The
-# solver stops an image when $r$ is below `tolerance`.
+# bounds. The *residual* $\rho$ says how far a mask is from that; [](00_method) defines it. At the start it
+# is one: all of the rate could be given up for nothing. It is zero where every kept coefficient is worth
+# its price. It costs nothing, because it needs no gradient but the solver's own. The solver stops an image
+# where $\rho$ is below `tolerance`.
 
 # %% mystnb={"figure": {"caption": "Both schedules, step by step.", "name": "fig-two-solvers"}}
 history_figure([slow, default], ["published schedule", "default schedule"])
@@ -209,7 +195,7 @@ starts += ["predicted"] if profile == "sample" else []
 still = rcx.SolverSettings(steps=0)
 makers = [rcx.CartoonX(data.classifier, start=start, solver=still, **options) for start in starts[1:]]
 masks = [one.explain(data.images[:2]) for one in makers]
-explanation_figure(data.images[:2], masks, data.classifier.class_names, titles=starts[1:])
+explanation_figure(masks, titles=starts[1:])
 
 # %% [markdown]
 # All under the default schedule, on the images of this chapter. A run reaches the goal when its
@@ -217,12 +203,12 @@ explanation_figure(data.images[:2], masks, data.classifier.class_names, titles=s
 # It is *ruined* if it loses the class.
 
 # %% mystnb={"figure": {"caption": "Starts on this chapter's scenes.", "caption_before": true, "name": "tab-live-starts"}}
-make = partial(rcx.CartoonX, data.classifier, lambda_k)
+make = partial(rcx.CartoonX, data.classifier, lambda_k, distortion="probability")
 schedules = {"default": rcx.SolverSettings()}
-live = trials.Trials.cat(
-    list(trials.run_trials(make, data.images, {name: name for name in starts}, schedules, [seed]))
+live = evaluate.Trials.cat(
+    list(evaluate.run_trials(make, data.images, {name: name for name in starts}, schedules, [seed]))
 )
-shown(trials.starts_table(live))
+shown(evaluate.starts_table(live))
 
 # %% [markdown]
 # A few images cannot tell starts apart. The following runs are of more scenes, made once with
@@ -237,7 +223,7 @@ long = kept.trials
 starts_figure(long, kept.titles)
 
 # %% mystnb={"figure": {"caption": "Starts on more scenes, by numbers.", "caption_before": true, "name": "tab-long-starts"}}
-shown(trials.starts_table(long))
+shown(evaluate.starts_table(long))
 
 # %%
 Markdown(f"{kept.summary} `difference` is from the default's end.")
@@ -254,10 +240,10 @@ Markdown(f"{kept.summary} `difference` is from the default's end.")
 # published schedule, then under the default one:
 
 # %% mystnb={"figure": {"caption": "The report's picture under the published schedule.", "caption_before": true, "name": "tab-picture-published"}}
-shown(start_claims.picture_table(long, "published"))
+shown(evaluate.picture_table(long, "published"))
 
 # %% mystnb={"figure": {"caption": "The report's picture under the default schedule.", "caption_before": true, "name": "tab-picture-default"}}
-shown(start_claims.picture_table(long, "default"))
+shown(evaluate.picture_table(long, "default"))
 
 # %% [markdown]
 # "Simple heuristics do not help" is the report's finding. A start helps if the loss ends lower, or
@@ -266,7 +252,7 @@ shown(start_claims.picture_table(long, "default"))
 # %% mystnb={"figure": {"caption": "Whether a start helps, by schedule.", "caption_before": true, "name": "tab-helps"}}
 simple = ["random", "uniform", "foreground", "foreground-uniform"]
 schedules = ["published", "default"]
-helped = {name: start_claims.help_table(long, name, simple) for name in schedules}
+helped = {name: evaluate.help_table(long, name, simple) for name in schedules}
 shown(pd.concat(helped, names=["schedule", "start"]))
 
 # %% [markdown]
@@ -281,17 +267,17 @@ photos = reference.start_trials("imagenet")
 starts_figure(photos.trials, photos.titles)
 
 # %% mystnb={"figure": {"caption": "Starts on photographs, by numbers.", "caption_before": true, "name": "tab-photo-starts"}}
-shown(trials.starts_table(photos.trials))
+shown(evaluate.starts_table(photos.trials))
 
 # %%
 Markdown(photos.summary)
 
 # %% mystnb={"figure": {"caption": "The report's picture on photographs, by schedule.", "caption_before": true, "name": "tab-photo-picture"}}
-seen = {name: start_claims.picture_table(photos.trials, name) for name in photos.titles}
+seen = {name: evaluate.picture_table(photos.trials, name) for name in photos.titles}
 shown(pd.concat(seen, names=["schedule", "prediction"]))
 
 # %% mystnb={"figure": {"caption": "Whether a start helps on photographs, by schedule.", "caption_before": true, "name": "tab-photo-helps"}}
-helped_photos = {name: start_claims.help_table(photos.trials, name, simple) for name in photos.titles}
+helped_photos = {name: evaluate.help_table(photos.trials, name, simple) for name in photos.titles}
 shown(pd.concat(helped_photos, names=["schedule", "start"]))
 
 # %% [markdown]
@@ -312,7 +298,7 @@ shown(pd.concat(helped_photos, names=["schedule", "start"]))
 # levels are the wavelet's. The sample's was made by `rcx train-start --held-out 0`.
 
 # %% mystnb={"figure": {"caption": "The network that predicts the start.", "caption_before": true, "name": "tab-network"}}
-network = rcx.CartoonX("sample/cnn", start="predicted").start
+network = rcx.CartoonX("sample/cnn", distortion="probability", start="predicted").start
 pd.Series({
     "weights": sum(parameter.numel() for parameter in network.parameters()),
     "scenes": network.history["images"],
@@ -327,7 +313,7 @@ pd.Series({
 # from, compared with the default schedule from `ones`:
 
 # %% mystnb={"figure": {"caption": "The predicted start under the short schedule.", "caption_before": true, "name": "tab-short"}}
-short = start_claims.help_table(long, "short", ["ones", "predicted"], reference=("default", "ones"))
+short = evaluate.help_table(long, "short", ["ones", "predicted"], reference=("default", "ones"))
 shown(short)
 
 # %% [markdown]
@@ -356,7 +342,7 @@ pd.DataFrame(ends).T.round(4)
 # follow from a few of their steps. `rcx bench` prints the same table for any classifier.
 
 # %% mystnb={"figure": {"caption": "Seconds of an explanation, on this machine.", "caption_before": true, "name": "tab-times"}}
-times = solver_timings(data.classifier, data.images[:1], published_steps=2, seed=seed)
+times = evaluate.solver_timings(data.classifier, data.images[:1], published_steps=2, seed=seed)
 times[["steps", "seconds", "ratio", "loss"]].round(3)
 
 # %% [markdown]
@@ -378,7 +364,7 @@ pd.DataFrame({
 # The inverse wavelet transform is one matrix product per level and direction:
 
 # %% mystnb={"figure": {"caption": "The inverse wavelet transform, on this machine.", "caption_before": true, "name": "tab-transform"}}
-transform_timings(data.images.shape[-1], seed=seed).round(4)
+evaluate.transform_timings(data.images.shape[-1], seed=seed).round(4)
 
 # %% [markdown]
 # Besides the schedule, a step is cheaper: batch norms are folded into their convolutions,
@@ -474,7 +460,7 @@ Markdown("\n".join(
 
 # %%
 best, none, full = short.loc["predicted"], ends["no step"], ends["default"]
-summary = trials.starts_table(long)
+summary = evaluate.starts_table(long)
 Markdown(f"""
 - From the predicted start, {summary.loc[("short", "predicted"), "steps"]:.0f} steps end at a loss
   {best["loss, difference"]:+.4f} from the default's after {summary.loc[("default", "ones"), "steps"]:.0f};
@@ -488,7 +474,7 @@ Markdown(f"""
 # schedule.
 
 # %%
-from rcx.report.results import Result
+from rcx.report import Result
 
 said = {**helped["default"]["helps"], "predicted": best.helps}
 said |= {f"{start} on photographs": helps for start, helps in helped_photos["default"]["helps"].items()}

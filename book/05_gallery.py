@@ -42,23 +42,23 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.classifiers.profiles import load_profile
-from rcx.report.gallery import Gallery, entries_of
+from rcx.classifiers import load_profile
+from rcx.evaluate import doubtful_images
+from rcx.report import Gallery, gallery_entries
 
 # %%
 drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_mistakes), seed=seed)
 model = drawn.classifier
 with torch.no_grad():
-    of_truth = model.probabilities(drawn.images).gather(1, drawn.labels[:, None]).squeeze(1)
-doubtful = n_images + of_truth[n_images:].argsort(stable=True)[:n_mistakes]
-chosen = torch.cat([torch.arange(n_images), doubtful])
+    probabilities = model.probabilities(drawn.images)
+chosen = doubtful_images(probabilities, drawn.labels, first=n_images, doubtful=n_mistakes)
 images, labels = drawn.images[chosen], drawn.labels[chosen]
 names = [drawn.names[number] for number in chosen]
 
 # %%
-cartoons = rcx.CartoonX(model, seed=seed).explain_path(images, lambda_ks)
-pixels = rcx.PixelRDE(model, seed=seed).explain_path(images, pixel_lambda_ks)
-entries = entries_of(model, images, labels, names, [*cartoons, *pixels])
+cartoons = rcx.CartoonX(model, distortion="probability", seed=seed).explain_path(images, lambda_ks)
+pixels = rcx.PixelRDE(model, distortion="probability", seed=seed).explain_path(images, pixel_lambda_ks)
+entries = gallery_entries(model, images, labels, names, [*cartoons, *pixels])
 
 # %% [markdown]
 # ## The explanations
@@ -74,7 +74,7 @@ Gallery(entries)
 # ## What was found
 
 # %%
-lost = [entry for entry in entries if not entry.kept]
+lost = [entry for entry in entries if not entry.label_kept]
 wrong = {entry.name for entry in entries if not entry.right}
 Markdown(f"""
 - Of {len(names)} images, {len(wrong)} are misclassified{": " + ", ".join(sorted(wrong)) if wrong else ""}.

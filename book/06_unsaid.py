@@ -41,11 +41,10 @@ import torch
 from IPython.display import Markdown
 
 import rcx
-from rcx.classifiers.profiles import load_profile
-from rcx.reference.published import published_facts
-from rcx.report.results import Result
-from rcx.report.unsaid import MaskJudge, normalisation_table, paper_scale_table, photographs_table
-from rcx.evaluate.statistics import mean_interval
+from rcx.classifiers import load_profile
+from rcx.reference import published_facts
+from rcx.report import MaskJudge, Result, normalisation_table, photo_explanation_table, photo_normalisation_table
+from rcx.evaluate import doubtful_images, mean_interval
 
 # %% [markdown]
 # ## Images that were not normalised
@@ -55,7 +54,7 @@ from rcx.evaluate.statistics import mean_interval
 # answer, and most of the answers are the same; but they are less sure. First the study's photographs:
 
 # %% mystnb={"figure": {"caption": "Classifiers on the study's photographs, raw and normalised.", "caption_before": true, "name": "tab-raw-photographs"}}
-paper_scale_table("normalisation")
+photo_normalisation_table()
 
 # %% [markdown]
 # And the images of this book:
@@ -84,7 +83,7 @@ Result(
 
 # %% mystnb={"figure": {"caption": "Distortion with and without clamping.", "caption_before": true, "name": "tab-clamping"}}
 drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_unsure), seed=seed)
-pixel_bench = MaskJudge(rcx.PixelRDE(drawn.classifier, seed=seed), drawn.images[:8], seed)
+pixel_bench = MaskJudge(rcx.PixelRDE(drawn.classifier, distortion="probability", seed=seed), drawn.images[:8], seed)
 clamping = pixel_bench.clamping([0.0, 0.25, 0.5, 0.75])
 clamping.style.format(precision=3)
 
@@ -105,11 +104,10 @@ Result(
 
 # %%
 with torch.no_grad():
-    sure = torch.cat([drawn.classifier.probabilities(some).amax(1) for some in drawn.images.split(8)])
-unsure = n_images + sure[n_images:].argsort(stable=True)[:n_unsure]
-chosen = [*range(n_images), *unsure.tolist()]
+    answers = torch.cat([drawn.classifier.probabilities(some) for some in drawn.images.split(8)])
+chosen = doubtful_images(answers, first=n_images, doubtful=n_unsure).tolist()
 images, names = drawn.images[chosen], [drawn.names[row] for row in chosen]
-explainer = rcx.CartoonX(drawn.classifier, lambda_k=lambda_k, seed=seed)
+explainer = rcx.CartoonX(drawn.classifier, lambda_k=lambda_k, distortion="probability", seed=seed)
 explanations = explainer.explain(images)
 bench = MaskJudge(explainer, images, seed)
 single = bench.single_draws(explanations.mask)
@@ -132,7 +130,7 @@ Result(
 # where the class has the probability $p$. At $\lambda = 20$, the rate of an ordinary explanation costs
 # about as much as a few tenths of distortion. So for an image that the classifier is unsure about, the
 # best mask is the empty one, and the method has nothing to show: a black picture is then the right
-# answer to the question that was asked. (`keep_label=True` asks another: it lowers $\lambda$.)
+# answer to the question that was asked. (The relative distortion asks another: it counts the change as a share of $p$.)
 
 # %% mystnb={"figure": {"caption": "The loss of explanations, and that of a mask that keeps nothing.", "caption_before": true, "name": "tab-empty"}}
 empty = bench.empty(explanations)
@@ -193,7 +191,7 @@ Result(
 # runs have gone.
 
 # %% mystnb={"figure": {"caption": "The explanations of the study's photographs, summed up.", "caption_before": true, "name": "tab-photo-explanations"}}
-photographs_table()
+photo_explanation_table()
 
 # %% [markdown]
 # ## What was found

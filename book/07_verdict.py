@@ -25,7 +25,7 @@ profile: str = "sample"  # whose results are read: sample or imagenet
 # ## The claims
 #
 # Nothing is computed here. The other chapters record what they found, and this page reads it. What
-# *supported* means is fixed before anything is measured, by the tests of `rcx.evaluate.statistics`: all
+# *supported* means is fixed before anything is measured, by the tests of `rcx.evaluate.outcome`: all
 # predictions of a claim have to come out as predicted, at 5 %. *Mixed*: some did. *Not supported*: none
 # did, be it that the numbers speak against the claim or that they are too few to tell. *Open*: it
 # cannot be measured on these images.
@@ -34,8 +34,7 @@ profile: str = "sample"  # whose results are read: sample or imagenet
 from IPython.display import Markdown
 from myst_nb import glue
 
-from rcx.report.results import read_runs, with_profile
-from rcx.report.verdicts import found_beside, missing, verdict_cards, verdict_table
+from rcx.report import chapters_without_result, other_results, read_runs, verdict_cards, verdict_table, with_profile
 
 runs = with_profile(read_runs(), profile)
 verdict_cards(runs)
@@ -52,13 +51,13 @@ glue("verdicts", verdict_table(runs), display=False)
 # What [](06_unsaid) measured:
 
 # %%
-found_beside(runs)
+other_results(runs)
 
 # %% [markdown]
 # ## What was found
 
 # %%
-absent = missing(runs)
+absent = chapters_without_result(runs)
 outcomes = {name: result.outcome for run in runs.values() for name, result in run.results.items() if result.outcome}
 counted = [f"{list(outcomes.values()).count(one)} {one}" for one in dict.fromkeys(outcomes.values())]
 Markdown(f"""

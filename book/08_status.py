@@ -34,8 +34,7 @@ seed: int = 0  # seed of the scenes
 # %% mystnb={"figure": {"caption": "The chapters of this book.", "caption_before": true, "name": "tab-chapters"}}
 from IPython.display import Markdown
 
-from rcx.report.results import read_runs
-from rcx.report.status import chapter_table, hash_table, machine_table
+from rcx.report import chapter_table, hash_table, machine_table, read_runs
 
 runs = read_runs()
 chapters = chapter_table(runs)

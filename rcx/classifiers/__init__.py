@@ -1,14 +1,14 @@
-"""Classifiers with their preprocessing inside, by name or around a network of one's own.
+"""Classifiers with their preprocessing inside, loaded by name or around a network of the user.
 
-It knows nothing of masks and explanations.
+The room knows nothing of coefficients, masks and explanations.
 """
 
 from rcx.classifiers.classifier import Classifier, ClassifierError, checked_logits, inference_copy
-from rcx.classifiers.devices import chosen_device
+from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.profiles import VISION_TRANSFORMERS, Profile, ProfileName, load_profile
 from rcx.classifiers.sizes import image_size
-from rcx.classifiers.targets import class_index
+from rcx.classifiers.targets import Target, class_index
 from rcx.classifiers.weights import WeightsError, WeightsUnavailableError
 
 __all__ = [
@@ -17,13 +17,14 @@ __all__ = [
     "ClassifierError",
     "Profile",
     "ProfileName",
+    "Target",
     "WeightsError",
     "WeightsUnavailableError",
     "checked_logits",
-    "chosen_device",
     "class_index",
     "image_size",
     "inference_copy",
     "load_classifier",
     "load_profile",
+    "usable_device",
 ]

@@ -1,4 +1,4 @@
-"""Classifiers with their preprocessing inside: images in [0, 1] go in, logits come out."""
+"""Classifiers with their preprocessing inside, which turn images in [0, 1] into logits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import torch
 from torch import nn
 
 from rcx.classifiers.folding import fold_batch_norms
-from rcx.classifiers.weights import (
-    sha256,
-    state_tensors,
-)
+from rcx.classifiers.weights import sha256, state_tensors
 
 
 class ClassifierError(ValueError):
-    """A classifier cannot take these images, or answers with something that is no logit."""
+    """A classifier cannot take images of this size, or its logits are not finite."""
 
 
 class Classifier(nn.Module):
@@ -25,25 +22,31 @@ class Classifier(nn.Module):
     Parameters
     ----------
     model : nn.Module
-        Takes normalised images (N, C, H, W) and returns logits (N, classes). Kept as it is:
-        neither its mode nor its parameters are touched.
+        A model from normalised images ``(N, C, H, W)`` to logits ``(N, classes)``. Its mode and its
+        parameters stay as they are.
     name : str
-        What it is called in messages and results.
+        The classifier's name in messages and results.
     normalize : bool
-        Whether ``(images - mean) / std`` is applied. Without ``mean`` and ``std`` there is
-        nothing to apply, and the attribute is False.
+        Whether the model is given ``(images - mean) / std``. The attribute is False if there are no
+        ``mean`` and ``std``.
     mean, std : sequence of float, optional
-        One value per channel (or one for all); ``std`` positive. As attributes they are buffers
-        (C, 1, 1), or None where nothing is applied.
+        One value per colour, or one for all colours. Each ``std`` is positive. The attributes are
+        buffers ``(C, 1, 1)``, or None if the images are not normalised.
     class_names : sequence of str, optional
-        By class index.
+        The names of the classes in the order of their indices.
     input_size : int, optional
-        Height and width that the model was made for; others may work too.
+        Height and width in pixels that the model was made for. It may work for others too.
+
+    Attributes
+    ----------
+    copied_hash : str or None
+        The original's ``weights_hash``, in a copy whose weights were changed by folding.
 
     Raises
     ------
     ValueError
-        If only one of ``mean`` and ``std`` is given, or they are not usable numbers.
+        If only one of ``mean`` and ``std`` is given, if they are no finite numbers, if a ``std`` is
+        not positive, or if ``input_size`` is not positive.
     """
 
     mean: torch.Tensor | None
@@ -75,10 +78,11 @@ class Classifier(nn.Module):
         if self.std is not None and not bool((self.std > 0).all()):
             raise ValueError(f"std must be positive, not {std!r}")
         self.training = model.training
-        self._hash: tuple[object, str] | None = None
-        self.copied_hash: str | None = None  # the original's, in a copy with folded weights
+        self._hash: tuple[object, str] | None = None  # the state of the weights, and their hash
+        self.copied_hash: str | None = None
 
     def _per_channel(self, values: Sequence[float] | None) -> torch.Tensor | None:
+        """Return values as a tensor (C, 1, 1), or None if the images are not normalised."""
         if values is None or not self.normalize:
             return None
         tensor = torch.as_tensor(values, dtype=torch.float32).flatten()
@@ -87,25 +91,25 @@ class Classifier(nn.Module):
         return tensor[:, None, None]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (N, classes) of images (N, C, H, W) in [0, 1].
+        """Return the logits ``(N, classes)`` of images ``(N, C, H, W)`` in [0, 1].
 
         Raises
         ------
         ClassifierError
             If the model cannot take images of this size.
         TypeError
-            If ``images`` is no batch, or the model's answer no tensor of one row per image.
+            If ``images`` is no batch, or the model's answer is no tensor with one row per image.
         """
         if not isinstance(images, torch.Tensor) or images.ndim != 4:
-            raise TypeError(f"images must be a tensor (N, C, H, W), not {described_value(images)}")
+            raise TypeError(f"images must be a tensor (N, C, H, W), not {_kind(images)}")
         normalised = images
         if self.mean is not None and self.std is not None:
-            # Converted here, so that a model moved after it was wrapped still works.
+            # The conversion is made here, because the model may have been moved after wrapping.
             normalised = (images - self.mean.to(images)) / self.std.to(images)
-        # a model in half or double precision is asked in its own
-        own = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), None)
-        if own is not None and normalised.is_floating_point():
-            normalised = normalised.to(own)
+        # A model in half or double precision is given images of its own precision.
+        precision = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), None)
+        if precision is not None and normalised.is_floating_point():
+            normalised = normalised.to(precision)
         try:
             logits = self.model(normalised)
         except torch.OutOfMemoryError:
@@ -122,25 +126,25 @@ class Classifier(nn.Module):
         if not isinstance(logits, torch.Tensor) or logits.shape[:-1] != images.shape[:1]:
             raise TypeError(
                 f"{self.name} must return logits ({len(images)}, classes), not "
-                f"{described_value(logits)}; wrap it in a module that returns the logits alone"
+                f"{_kind(logits)}; wrap it in a module that returns the logits alone"
             )
         return logits.to(images.dtype) if images.is_floating_point() else logits
 
     def probabilities(self, images: torch.Tensor) -> torch.Tensor:
-        """Softmax probabilities (N, classes) of images (N, C, H, W) in [0, 1]."""
+        """Return the probabilities ``(N, classes)`` of images ``(N, C, H, W)`` in [0, 1]."""
         return torch.softmax(self(images), dim=-1)
 
     def label(self, index: int) -> str:
-        """Name of a class, or ``"class 7"`` where the names are not known."""
+        """Return the name of a class, or ``"class 7"`` if the classifier has no names."""
         names = self.class_names
         return names[index] if names and 0 <= index < len(names) else f"class {index}"
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 over the names, types, shapes and bytes of the model's parameters and buffers."""
+        """SHA-256 of the names, types, shapes and bytes of the model's parameters and buffers."""
         if self.copied_hash is not None:
             return self.copied_hash
-        # A tensor's version counts its changes in place, so a model trained on is hashed anew.
+        # A tensor's version counts its changes in place, so a model is hashed anew after training.
         tensors = state_tensors(self.model)
         state = [(key, value.data_ptr(), value._version) for key, value in tensors.items()]
         if self._hash is None or self._hash[0] != state:
@@ -148,29 +152,42 @@ class Classifier(nn.Module):
         return self._hash[1]
 
 
-def described_value(value: object) -> str:
+def _kind(value: object) -> str:
+    """Say in an error what a value is that should be a tensor of another shape."""
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     return f"a {type(value).__name__}"
 
 
 def checked_logits(classifier: Classifier, images: torch.Tensor, *, first: int = 0) -> torch.Tensor:
-    """Logits (N, classes) of images (N, C, H, W), all of them finite.
+    """Return a classifier's logits after checking that all of them are finite.
 
-    In an error the images count from ``first``.
+    Parameters
+    ----------
+    classifier : Classifier
+        The classifier.
+    images : Tensor
+        ``(N, C, H, W)`` in [0, 1].
+    first : int
+        The number of the first image, for errors.
+
+    Returns
+    -------
+    Tensor
+        ``(N, classes)``.
 
     Raises
     ------
     ClassifierError
-        If a logit is NaN or infinite (the first such image is named), or the model cannot take
-        images of this size.
+        If a logit is NaN or infinite, or the model cannot take images of this size. The message
+        names the first image whose logits are not finite.
     TypeError
         If the model does not return logits.
     """
     logits: torch.Tensor = classifier(images)
-    bad = ~logits.isfinite().all(dim=-1)
-    if bad.any():
-        index = first + int(bad.nonzero()[0])
+    not_finite = ~logits.isfinite().all(dim=-1)
+    if not_finite.any():
+        index = first + int(not_finite.nonzero()[0])
         raise ClassifierError(
             f"the classifier {classifier.name} returned NaN or infinite logits for image {index}"
         )
@@ -182,23 +199,27 @@ def inference_copy(
     device: torch.device | str = "cpu",
     example: torch.Tensor | None = None,
 ) -> Classifier:
-    """Copy a classifier for explaining: eval, frozen, float32, on ``device``, batch norms folded.
+    """Make a copy of a classifier that computes explanations fast and leaves the original alone.
+
+    The copy is in eval mode and float32, its parameters take no gradients, and its batch norms are
+    folded into convolutions.
 
     Parameters
     ----------
     classifier : Classifier
-        Left as it is: mode, requires_grad, hooks, device.
+        The original. Its mode, parameters, hooks and device stay as they are.
     device : torch.device or str
-        Where the copy is put.
-    example : Tensor (N, C, H, W), optional
-        Images of the size that will be explained, in [0, 1]; the first two show whether the
-        folded copy answers like the original. Random images of ``input_size`` by default.
+        The copy's device.
+    example : Tensor, optional
+        ``(N, C, H, W)`` in [0, 1], images of the size that will be explained. The first two show
+        whether the folded copy answers like the original. By default, they are random images of
+        the classifier's ``input_size``, or of 224 pixels.
 
     Returns
     -------
     Classifier
-        Only its input takes gradients; its logits equal the original's up to rounding, and
-        ``weights_hash`` is the original's.
+        The copy. Its logits equal the original's up to rounding, and its ``weights_hash`` is the
+        original's.
 
     Raises
     ------

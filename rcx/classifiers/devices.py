@@ -1,4 +1,4 @@
-"""Devices by name: which one is meant, and whether it can be used."""
+"""Devices: which one a name means, and whether this machine can use it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import torch
 from rcx.system.text import reason
 
 
-def chosen_device(device: str | torch.device) -> torch.device:
-    """Return the device that ``"auto"`` or a name means."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+def usable_device(device: str | torch.device) -> torch.device:
+    """Return the device that a name means, after making sure that it can be used.
 
-
-def usable_device(name: str) -> str:
-    """Return a device's name, or ``"auto"``, if it can be used on this machine.
+    Parameters
+    ----------
+    device : str or torch.device
+        ``"auto"`` means a GPU if there is one, and the CPU otherwise. All other names are torch's.
 
     Raises
     ------
     ValueError
-        If torch does not know it or cannot use it.
+        If torch does not know the device, or cannot compute with it on this machine.
     """
-    if name != "auto":
-        try:
-            torch.zeros(1, device=name).cpu()
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ValueError(f"device {name!r} cannot be used here: {reason(error)}") from error
-    return name
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=device).cpu()
+        return torch.device(device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"device {str(device)!r} cannot be used here: {reason(error)}") from error

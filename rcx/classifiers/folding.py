@@ -1,4 +1,4 @@
-"""Fold batch norms into the convolutions before them: the same answers, a cheaper backward pass."""
+"""Folding of batch norms into the convolutions before them, which makes gradients cheaper."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import copy
 from typing import TypeVar
 
 import torch
-from timm.layers import BatchNormAct2d, Conv2dSame
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 Model = TypeVar("Model", bound=nn.Module)
 
-# Exact types: a subclass with its own forward may not be linear in its weight.
+# Only layers of exactly these types are folded. A subclass with a forward method of its own may not
+# be linear in its weight.
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 BATCH_NORMS = (nn.BatchNorm2d, BatchNormAct2d)
 
@@ -23,18 +25,19 @@ def fold_batch_norms(model: Model, images: torch.Tensor, rtol: float = 1e-3) -> 
     Parameters
     ----------
     model : nn.Module
-        In eval mode. Left as it is.
-    images : Tensor (N, C, H, W)
-        What the model is tried on, to see which layer feeds which and to compare the answers.
+        A model in eval mode. It stays as it is.
+    images : Tensor
+        ``(N, C, H, W)``. The model is tried on them, to see which layer feeds which and to compare
+        the answers.
     rtol : float
-        Largest difference allowed between the two models' outputs, relative to the largest
-        absolute output.
+        The largest difference that is allowed between the two models' outputs, as a share of the
+        largest absolute output.
 
     Returns
     -------
     nn.Module
-        The folded copy, or ``model`` itself where there is nothing to fold, where the copy
-        answers differently, or where the model could not be tried.
+        The folded copy, or ``model`` itself if there is nothing to fold, if the copy answers
+        differently, or if the model cannot be tried.
     """
     try:
         with torch.no_grad():
@@ -44,7 +47,7 @@ def fold_batch_norms(model: Model, images: torch.Tensor, rtol: float = 1e-3) -> 
             for conv, norm in pairs:
                 _fold(folded, conv, norm)
             agrees = _largest(folded(images) - expected) <= rtol * _largest(expected)
-    except Exception:  # folding only saves time: whatever a model does, it must not fail for it
+    except Exception:  # Folding only saves time, so it must not fail, whatever the model does.
         return model
     return folded if pairs and agrees else model
 
@@ -54,8 +57,8 @@ def _largest(tensor: torch.Tensor) -> float:
 
 
 def _pairs(model: nn.Module, images: torch.Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Batch norms whose input is the untouched output of a convolution, both called once."""
-    # Keeping the outputs keeps their ids from being used again.
+    """Find batch norms whose input is the unchanged output of a convolution, both called once."""
+    # The lists hold the tensors themselves, so that Python does not use their ids again.
     outputs: list[tuple[nn.Module, torch.Tensor, int]] = []
     inputs: list[tuple[nn.Module, torch.Tensor, int]] = []
 
@@ -79,9 +82,9 @@ def _pairs(model: nn.Module, images: torch.Tensor) -> list[tuple[nn.Conv2d, nn.B
 
     convs = [conv for conv, _, _ in outputs]
     norms = [norm for norm, _, _ in inputs]
-    # The version tells an output changed in place (by an activation) from an untouched one.
+    # The version shows whether an activation changed an output in place.
     source = {(id(tensor), version): conv for conv, tensor, version in outputs}
-    found = []
+    pairs = []
     for norm, tensor, version in inputs:
         conv = source.get((id(tensor), version))
         if (
@@ -90,8 +93,8 @@ def _pairs(model: nn.Module, images: torch.Tensor) -> list[tuple[nn.Conv2d, nn.B
             and not norm.training
             and convs.count(conv) == norms.count(norm) == 1
         ):
-            found.append((conv, norm))
-    return found
+            pairs.append((conv, norm))
+    return pairs
 
 
 def _has_hooks(module: nn.Module) -> bool:
@@ -104,7 +107,7 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 def _fold(model: nn.Module, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    """Move ``norm`` into ``conv`` and leave in its place what else it did."""
+    """Move a batch norm into a convolution, and leave only its activation in its place."""
     if norm.running_mean is None or norm.running_var is None:
         return
     conv.weight, conv.bias = fuse_conv_bn_weights(

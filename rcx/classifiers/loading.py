@@ -1,4 +1,4 @@
-"""Classifiers by name, or around a network of one's own."""
+"""Loading of classifiers by name, or around a network of the user."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from rcx.classifiers.classifier import Classifier, described_value
-from rcx.classifiers.weights import (
-    named_model,
-)
+from rcx.classifiers.classifier import Classifier
+from rcx.classifiers.weights import named_model
 
 
 def load_classifier(
@@ -21,42 +19,61 @@ def load_classifier(
     class_names: Sequence[str] | None = None,
     input_size: int | None = None,
 ) -> Classifier:
-    """Load a classifier by name, or wrap a model of one's own.
+    """Load a classifier by name, or wrap a network of the user.
 
     Parameters
     ----------
     model : str or nn.Module
-        ``"torchvision/NAME"``, ``"timm/NAME"``, ``"sample/cnn"``, ``"sample/vit"``, or any module
-        from images (N, C, H, W) to logits (N, classes). Where the environment variable
-        ``RCX_ASSETS`` names a folder, ``timm/NAME`` reads ``weights/NAME.safetensors`` in it if
-        there is one, and ``torchvision/NAME`` reads ``weights/torchvision/NAME.safetensors``. A
-        `Classifier` is returned as it is.
+        One of the following.
+
+        - ``"torchvision/NAME"``: a classifier of torchvision with its default weights, such as
+          ``"torchvision/mobilenet_v3_small"``.
+        - ``"timm/NAME"``: a classifier of timm with pretrained weights, such as
+          ``"timm/deit_tiny_patch16_224"``.
+        - ``"sample/cnn"`` or ``"sample/vit"``: one of two small classifiers of drawn scenes, which
+          come with the package.
+        - A module from images ``(N, C, H, W)`` to logits ``(N, classes)``.
+        - A `Classifier`, which is returned as it is.
+
+        torchvision and timm download weights once and keep them. If the environment variable
+        ``RCX_ASSETS`` names a folder, the file ``weights/torchvision/NAME.safetensors`` or, for
+        timm, ``weights/NAME.safetensors`` in it takes the place of the download.
     normalize : bool
-        False feeds the model raw [0, 1] images, whatever ``mean`` and ``std`` are.
-    mean, std, class_names, input_size : optional
-        Override what the model's library says. A module of one's own has none of them by default:
-        it gets the images as they are. ``input_size`` is for messages and defaults, it does not
-        change the model.
+        Whether the model is given ``(images - mean) / std``. If False, it is given the images in
+        [0, 1], whatever ``mean`` and ``std`` are.
+    mean, std : sequence of float, optional
+        Mean and standard deviation of each colour, or one value for all colours; give both or
+        neither. By default, a named model has those of its library, and images are not normalised
+        for a module.
+    class_names : sequence of str, optional
+        The names of the classes in the order of their indices. By default, a named model has those
+        of its library, and a module has none.
+    input_size : int, optional
+        Height and width in pixels that the model was made for. It serves messages and the choice of
+        an image size, and does not change the model. By default, a named model has that of its
+        library, and for a module it is unknown.
 
     Returns
     -------
     Classifier
-        Named models are in eval mode; a module of one's own keeps its mode.
+        Named models are in eval mode. A module is used itself, not copied, and keeps its mode.
 
     Raises
     ------
+    TypeError
+        If ``model`` is neither a name nor a module.
     ValueError
-        If the name is unknown (close matches are given) or the normalisation unusable.
+        If the name is unknown, in which case the message gives similar names; if ``mean`` and
+        ``std`` do not fit, as `Classifier` says; or if ``model`` is a `Classifier` already and
+        another option is given.
     WeightsUnavailableError
         If the weights are not on this machine and cannot be downloaded.
     WeightsError
         If the weights are damaged or belong to another model.
-    TypeError
-        If ``model`` is neither a name nor a module.
     """
     if isinstance(model, Classifier):
-        overrides = (mean, std, class_names, input_size)
-        if any(value is not None for value in overrides) or (model.normalize and not normalize):
+        options = (mean, std, class_names, input_size)
+        if any(option is not None for option in options) or (model.normalize and not normalize):
             raise ValueError("this is a Classifier already: give its .model to wrap it anew")
         return model
     if isinstance(model, nn.Module):
@@ -69,7 +86,7 @@ def load_classifier(
         class_names = named.class_names if class_names is None else class_names
         input_size = named.input_size if input_size is None else input_size
     else:
-        raise TypeError(f"model must be a name or a torch module, not {described_value(model)}")
+        raise TypeError(f"model must be a name or a torch module, not a {type(model).__name__}")
     return Classifier(
         module,
         name=name,

@@ -1,8 +1,10 @@
-"""Profiles: which classifier and which images a chapter or a run works on."""
+"""Profiles: the classifier and the images that a chapter or a study works on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -16,36 +18,37 @@ from rcx.images.reading import load_images
 from rcx.images.scenes import SAMPLE_CLASSES, draw_scenes
 
 ProfileName = Literal["sample", "imagenet"]
+"""Names of the profiles."""
 
 _DEFAULT_CLASSIFIERS = {"sample": "sample/cnn", "imagenet": "timm/tf_mobilenetv3_small_100"}
 VISION_TRANSFORMERS: dict[ProfileName, str] = {
     "sample": "sample/vit",
     "imagenet": "timm/deit_tiny_patch16_224",
 }
-"""The second classifier of each profile."""
+"""The vision transformer of each profile, its second classifier."""
 
 FIRST_SCENE_SEED = 2_000_000
-"""Far from the small seeds that the sample's classifiers learnt from."""
+"""Seed of the scenes of ``seed=0``, far from the small seeds of the scenes in training."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A classifier and images for it.
+    """A classifier, and images that it is asked about.
 
     Attributes
     ----------
     name : {"sample", "imagenet"}
-        Where the images come from.
+        The name of the profile.
     classifier : Classifier
-        With its preprocessing inside.
+        The classifier.
     images : Tensor
         ``(N, 3, H, W)`` in [0, 1], of a size that the classifier takes.
     labels : Tensor
         ``(N,)`` int64, the true classes.
     object_masks : Tensor or None
-        ``(N, H, W)`` bool, True where the object is; None where this is not known.
+        ``(N, H, W)`` bool, True where the object is; None if its outline is not known.
     names : tuple of str
-        Of the images: what a scene shows, or a file's name without its suffix.
+        The names of the images: what a scene shows, or a file's name without its suffix.
     """
 
     name: ProfileName
@@ -72,18 +75,19 @@ def load_profile(
     Parameters
     ----------
     name : {"sample", "imagenet"}
-        ``"sample"``: scenes drawn by the package, which need no file, at the size that the
-        classifier takes (`rcx.classifiers.image_size`); of another size, they are other scenes.
-        ``"imagenet"``: the published study's 100 images, see `rcx.images.study_images`.
+        ``"sample"`` has scenes that the package draws, which need no files. They are drawn at the
+        size that `rcx.classifiers.image_size` chooses for the classifier, and scenes of different
+        sizes differ. ``"imagenet"`` has the 100 photographs of the published study, see
+        `rcx.images.study_images`.
     n_images : int
-        How many images. More images begin with the same ones as fewer.
+        The number of images, at least 1. A larger number adds images after those of a smaller one.
     seed : int
-        Which images: the seed of the scenes, or of the choice among the study's images.
+        The seed of the scenes, or of the choice among the study's photographs.
     classifier : Classifier or str, optional
-        As for `rcx.load_classifier`; by default ``"sample/cnn"`` or
-        ``"timm/tf_mobilenetv3_small_100"``, the study's network.
+        A classifier as for `rcx.load_classifier`. By default, it is ``"sample/cnn"`` or the
+        study's network, ``"timm/tf_mobilenetv3_small_100"``.
     normalize : bool
-        False feeds the classifier raw images, as the published study did.
+        Whether the images are normalised for the classifier. The published study did not do so.
 
     Returns
     -------
@@ -92,8 +96,9 @@ def load_profile(
     Raises
     ------
     ValueError
-        For an unknown profile, or a number of images that it does not have;
-        `rcx.images.ImageError` where the study's images are not on this machine.
+        If the profile is unknown, or has fewer images than ``n_images``.
+    rcx.images.ImageError
+        If the study's photographs are not on this machine.
     """
     if name not in get_args(ProfileName):
         raise ValueError(
@@ -101,18 +106,33 @@ def load_profile(
         )
     if n_images < 1:
         raise ValueError(f"n_images must be at least 1, got {n_images!r}")
-    # before the classifier: without the images there is no need to download weights
-    files = study_images() if name == "imagenet" else []
+    # The files are looked for first: if they are missing, no weights need to be downloaded.
+    files = shuffled_study_images(seed) if name == "imagenet" else []
     model = load_classifier(classifier or _DEFAULT_CLASSIFIERS[name], normalize=normalize)
     if name == "sample":
         size = image_size(model)
         scenes = draw_scenes(n_images, seed=FIRST_SCENE_SEED + seed, size=size)
-        shown = (SAMPLE_CLASSES[label] for label in scenes.labels)
-        names = tuple(f"scene {number}: {what}" for number, what in enumerate(shown))
-        return Profile(name, model, *scenes, names)
+        return Profile(name, model, *scenes, tuple(scene_names(scenes.labels.tolist())))
     if n_images > len(files):
         raise ValueError(f"the study has {len(files)} images, not {n_images!r}")
-    order = torch.randperm(len(files), generator=torch.Generator().manual_seed(seed))
-    paths, labels = zip(*(files[place] for place in order[:n_images]), strict=True)
+    paths, labels = zip(*files[:n_images], strict=True)
     images = load_images(paths, image_size(model), on_error="raise")
     return Profile(name, model, images, torch.tensor(labels), None, tuple(p.stem for p in paths))
+
+
+def shuffled_study_images(seed: int) -> list[tuple[Path, int]]:
+    """Return the study's photographs with their classes, in an order that the seed decides.
+
+    Raises
+    ------
+    ImageError
+        If the photographs are not on this machine, see `rcx.images.study_images`.
+    """
+    files = study_images()
+    order = torch.randperm(len(files), generator=torch.Generator().manual_seed(seed))
+    return [files[index] for index in order]
+
+
+def scene_names(labels: Sequence[int]) -> list[str]:
+    """Return the names of scenes, such as ``"scene 0: star"``, from their classes in order."""
+    return [f"scene {number}: {SAMPLE_CLASSES[label]}" for number, label in enumerate(labels)]

@@ -1,4 +1,4 @@
-"""Pretrained models by name: which library builds them, and where their weights come from."""
+"""Pretrained models by name: the library that builds each, and the source of its weights."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import hashlib
 import os
 import pickle
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import huggingface_hub
 import timm
@@ -18,25 +18,38 @@ import torch
 import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.data import ImageNetInfo, infer_imagenet_subset, resolve_model_data_config
+from timm.data.config import resolve_model_data_config
+from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 from torch import nn
 
 from rcx.images.imagenet import imagenet_class_names
 
-SOURCES = ("torchvision", "timm", "sample")
+_SOURCES = ("torchvision", "timm", "sample")
 
 
 class WeightsError(RuntimeError):
-    """A model's weights are there but do not fit it, or are damaged."""
+    """A model's weights are damaged or do not fit it."""
 
 
 class WeightsUnavailableError(WeightsError):
-    """A model's weights are neither on this machine nor within reach."""
+    """A model's weights are not on this machine and cannot be downloaded."""
 
 
 @dataclass(frozen=True)
 class NamedModel:
-    """A model as its library publishes it, with what its input and output mean."""
+    """A model as its library publishes it.
+
+    Attributes
+    ----------
+    model : nn.Module
+        The model, from normalised images ``(N, 3, H, W)`` to logits ``(N, classes)``.
+    mean, std : tuple of float
+        Mean and standard deviation of each colour, by which the images are normalised.
+    input_size : int
+        Height and width in pixels that the model was made for.
+    class_names : tuple of str or None
+        The names of the classes in the order of their indices, if the library knows them.
+    """
 
     model: nn.Module
     mean: tuple[float, ...]
@@ -46,7 +59,7 @@ class NamedModel:
 
 
 def named_model(name: str) -> NamedModel:
-    """Build the pretrained model that ``name`` stands for.
+    """Build the pretrained model that a name stands for.
 
     Parameters
     ----------
@@ -56,21 +69,21 @@ def named_model(name: str) -> NamedModel:
     Returns
     -------
     NamedModel
-        The model in eval mode, its normalisation, native input size and class names.
+        The model, in eval mode.
 
     Raises
     ------
     ValueError
-        If the source or the model is unknown; the message names close matches.
+        If the source or the model is unknown. The message gives similar names.
     WeightsUnavailableError
         If the weights are not on this machine and cannot be downloaded.
     WeightsError
-        If the weights found are damaged or belong to another model.
+        If the weights are damaged or belong to another model.
     """
     source, _, model_name = name.partition("/")
     if source == "torchvision" and model_name in _torchvision_names():
         return _torchvision_model(model_name)
-    # The pattern keeps a name from leaving the weights folder ("timm/x.../../y").
+    # The pattern keeps a name such as "timm/x.../../y" from leaving the weights folder.
     if source == "timm" and re.fullmatch(r"\w[\w.-]*", model_name) and timm.is_model(model_name):
         return _timm_model(model_name)
     if name == "sample/cnn":
@@ -81,13 +94,13 @@ def named_model(name: str) -> NamedModel:
 
 
 def state_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and buffers of a model by name, without other extra state."""
+    """Return a model's parameters and buffers by name, without other extra state."""
     state = model.state_dict()
     return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def sha256(tensors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 over the names, types, shapes and bytes of tensors."""
+    """Compute the SHA-256 of the names, types, shapes and bytes of tensors."""
     digest = hashlib.sha256()
     for key, value in tensors.items():
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
@@ -100,20 +113,21 @@ def _torchvision_names() -> list[str]:
 
 
 def _unknown(name: str) -> str:
-    """Say that ``name`` is no model, and which models have a name like it."""
+    """Say that a name is unknown, and give the names of models that are like it."""
     known = (
         [f"torchvision/{model}" for model in _torchvision_names()]
         + [f"timm/{model}" for model in timm.list_models() + timm.list_pretrained()]
         + ["sample/cnn", "sample/vit"]
     )
-    prefixed = name.split("/")[0] in SOURCES
-    # Without its source, a name is compared with every source's models.
-    wanted = [name] if prefixed else [f"{source}/{name.split('/')[-1]}" for source in SOURCES]
-    close = []
-    for item in wanted:
-        longer = [model for model in known if model.startswith(item) and not item.endswith("/")]
-        close += longer[:3] or difflib.get_close_matches(item, known, 3, 0.8)
-    hint = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    prefixed = name.split("/")[0] in _SOURCES
+    # A name without a source is compared with the models of every source.
+    candidates = [name] if prefixed else [f"{source}/{name.split('/')[-1]}" for source in _SOURCES]
+    similar = []
+    for candidate in candidates:
+        complete = not candidate.endswith("/")
+        longer = [model for model in known if complete and model.startswith(candidate)]
+        similar += longer[:3] or difflib.get_close_matches(candidate, known, 3, 0.8)
+    hint = f"; did you mean {' or '.join(dict.fromkeys(similar))}?" if similar else ""
     problem = "unknown model" if prefixed else "unknown model source in"
     return f"{problem} {name!r}: use torchvision/NAME, timm/NAME, sample/cnn or sample/vit{hint}"
 
@@ -125,13 +139,13 @@ def _unavailable(name: str, needed: str, remedy: str) -> WeightsUnavailableError
     )
 
 
-# What torchvision sets by itself where it downloads the weights.
-_GOOGLES_OWN = {"transform_input": True, "init_weights": False}
-_AS_PUBLISHED = {"googlenet": _GOOGLES_OWN, "inception_v3": _GOOGLES_OWN}
+# torchvision itself sets these options of the two models when it downloads their weights.
+_GOOGLE_OPTIONS = {"transform_input": True, "init_weights": False}
+_OPTIONS = {"googlenet": _GOOGLE_OPTIONS, "inception_v3": _GOOGLE_OPTIONS}
 
 
 def _asset(*parts: str) -> Path | None:
-    """Weights file under ``$RCX_ASSETS/weights``, if there is one."""
+    """Return the weights file under ``$RCX_ASSETS/weights``, if there is one."""
     assets = os.environ.get("RCX_ASSETS")
     file = Path(assets or "", "weights", *parts)
     return file if assets and file.is_file() else None
@@ -143,11 +157,12 @@ def _torchvision_model(model_name: str) -> NamedModel:
     file = _asset("torchvision", f"{model_name}.safetensors")
     try:
         if file is not None:
-            options = _AS_PUBLISHED.get(model_name, {})
+            options = _OPTIONS.get(model_name, {})
             model = torchvision.models.get_model(model_name, weights=None, **options)
             _load_safetensors(model, file)
         else:
-            # Fetches the file and refuses one that holds more than tensors; get_model would not.
+            # This downloads the file and refuses one that holds more than tensors. get_model alone
+            # would accept it.
             weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
             model = torchvision.models.get_model(model_name, weights=weights)
     except WeightsError:
@@ -183,7 +198,8 @@ def _timm_model(model_name: str) -> NamedModel:
             raise ValueError(_unknown(name)) from error
         remedy = f"put {model_name}.safetensors under $RCX_ASSETS/weights"
         raise WeightsError(f"{name}: {error} ({remedy} to use your own weights)") from error
-    config = resolve_model_data_config(model)
+    resolve: Callable[[nn.Module], dict[str, Any]] = resolve_model_data_config
+    config = resolve(model)
     return NamedModel(
         model=model.eval(),
         mean=tuple(config["mean"]),
@@ -199,12 +215,12 @@ def _timm_class_names(model: nn.Module) -> tuple[str, ...] | None:
         return imagenet_class_names()
     if subset is None:
         return None
-    info = ImageNetInfo(subset)
+    info: Any = ImageNetInfo(subset)  # its methods have no types
     return tuple(info.index_to_description(i).split(",")[0] for i in range(info.num_classes()))
 
 
 def _timm_download(model_name: str) -> nn.Module:
-    """Create a timm model from the Hugging Face cache, or by timm's own download."""
+    """Create a timm model with weights from the Hugging Face cache, or let timm download them."""
     config = timm.get_pretrained_cfg(model_name)
     if config is None or not (config.hf_hub_id or config.url):
         raise RuntimeError("timm publishes no weights for this model")
@@ -217,19 +233,19 @@ def _timm_download(model_name: str) -> nn.Module:
         if isinstance(cached, str):
             overlay = {"file": cached, "custom_load": False}
             return timm.create_model(model_name, pretrained=True, pretrained_cfg_overlay=overlay)
-        # Ask first whether the hub answers: the hub client itself retries for most of a minute.
+        # This asks first whether the hub answers, because its client retries for nearly a minute.
         huggingface_hub.get_session().head(huggingface_hub.constants.ENDPOINT, timeout=10)
         return timm.create_model(model_name, pretrained=True)
     except RuntimeError:
         raise
-    except Exception as error:  # the hub client's network errors share no base class
+    except Exception as error:  # The hub client's network errors have no common base class.
         where = f"{repository} from the Hugging Face hub" if repository else str(config.url)
         remedy = f"put {model_name}.safetensors under $RCX_ASSETS/weights"
         raise _unavailable(f"timm/{model_name}", where, remedy) from error
 
 
 def _load_safetensors(model: nn.Module, file: Path) -> None:
-    """Fill ``model`` from ``file``, and complain if the two do not belong together."""
+    """Load a file into a model, or raise WeightsError if the two do not belong together."""
     try:
         missing, unexpected = model.load_state_dict(load_file(file), strict=False)
     except (SafetensorError, OSError) as error:
@@ -237,22 +253,23 @@ def _load_safetensors(model: nn.Module, file: Path) -> None:
     except RuntimeError as error:
         problem = " ".join(str(error).split())
         raise WeightsError(f"{file} does not fit the model: {problem}") from error
-    # Batch norms count batches for training only; exports leave the counters out.
+    # Batch norms count batches for training only, so some files leave the counters out.
     missing = [key for key in missing if not key.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise WeightsError(
             f"{file} does not fit the model: "
-            f"missing {_some(missing)}, unexpected {_some(unexpected)}"
+            f"missing {_listed(missing)}, unexpected {_listed(unexpected)}"
         )
 
 
-def _some(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:5]) or "none"
-    return f"{shown} and {len(keys) - 5} more" if len(keys) > 5 else shown
+def _listed(keys: Sequence[str]) -> str:
+    """Write the first five keys as text, and the number of the others."""
+    text = ", ".join(keys[:5]) or "none"
+    return f"{text} and {len(keys) - 5} more" if len(keys) > 5 else text
 
 
 def _sample_model(model_name: Literal["cnn", "vit"]) -> NamedModel:
-    # Imported late: the sample is only needed by those who ask for it.
+    # The sample is imported only here, because few users ask for it.
     from rcx.classifiers.sample import SAMPLE_MEAN, SAMPLE_STD, sample_model
     from rcx.images.scenes import SAMPLE_CLASSES, SAMPLE_SIZE
 

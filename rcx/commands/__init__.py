@@ -1,5 +1,4 @@
-"""The command line: a module for each command of ``rcx``.
+"""The command line: a module for each command of ``rcx``, with its options and its messages.
 
-A module imports only what its options need. The function imports torch and the rest, so that help
-does not wait for them.
+Nothing else imports it. Its modules import torch only inside functions, so that help does not wait.
 """

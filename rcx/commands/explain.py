@@ -1,4 +1,4 @@
-"""``rcx explain``: files in, files out."""
+"""``rcx explain``: image files are read, and pictures and explanations of them are written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from rcx.commands.terminal import (
 
 if TYPE_CHECKING:
     from rcx.explain.explainer import Explainer
-    from rcx.images.reading import Fit
+    from rcx.images.decoding import Fit
+    from rcx.solver.distortion import DistortionMeasure
     from rcx.solver.settings import Preset, SolverSettings
     from rcx.starts.initial import AnyStart
 
@@ -36,13 +37,14 @@ def explain(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", metavar="FOLDER", help="Where the results go; made if need be."
+            "--out", "-o", metavar="FOLDER", help="Folder for the results; it is made if needed."
         ),
     ] = Path("explanations"),
     target: Annotated[
         str | None,
         typer.Option(
-            metavar="CLASS", help="Name or index of the class to explain; else the predicted one."
+            metavar="CLASS",
+            help="Name or index of the class to explain; by default the predicted one.",
         ),
     ] = None,
     lambda_k: Annotated[
@@ -60,8 +62,8 @@ def explain(
         str,
         typer.Option(
             metavar="NAME",
-            help="How far the answer moved: relative (to the class's probability), probability (as "
-            "published), l2, kl or maximise-target.",
+            help="What counts as distortion: relative (to the class's probability), probability "
+            "(as published), l2, kl or maximise-target.",
             rich_help_panel=_METHOD,
         ),
     ] = "relative",
@@ -91,8 +93,8 @@ def explain(
         str | None,
         typer.Option(
             metavar="fast|short|published",
-            help="The published solver takes 2000 steps of 64 samples; short is for predicted "
-            "starts. Else each method's own.",
+            help="Solver settings: published takes 2000 steps of 64 samples, short is for "
+            "predicted starts; by default each method's own.",
             rich_help_panel=_METHOD,
         ),
     ] = None,
@@ -101,7 +103,7 @@ def explain(
         typer.Option(
             min=0,
             metavar="N",
-            help="Most steps; else the preset's. With 0, the start is the explanation.",
+            help="Most steps; by default the preset's. With 0, the start is the explanation.",
             rich_help_panel=_METHOD,
         ),
     ] = None,
@@ -119,14 +121,14 @@ def explain(
         typer.Option(
             min=1,
             metavar="N",
-            help="Noise samples a step; else the preset's.",
+            help="Noise samples in each step; by default the preset's.",
             rich_help_panel=_METHOD,
         ),
     ] = None,
     wavelet: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Any discrete one of PyWavelets.", rich_help_panel=_METHOD
+            metavar="NAME", help="A discrete wavelet of PyWavelets.", rich_help_panel=_METHOD
         ),
     ] = "db3",
     levels: Annotated[
@@ -142,12 +144,13 @@ def explain(
 ) -> None:
     """Explain what a classifier sees in photos.
 
-    For each photo, FOLDER/PHOTO.png shows it beside its CartoonX, with class and probability before
-    and after, and FOLDER/PHOTO.safetensors keeps the explanation for rcx.Explanation.load.
-    With --pixel-rde, FOLDER/PHOTO.pixel-rde.safetensors does the same for Pixel RDE.
+    For each photo, FOLDER/PHOTO.png shows the photo beside its CartoonX, with class and
+    probability before and after. FOLDER/PHOTO.safetensors keeps the explanation, to be read by
+    rcx.Explanation.load. With --pixel-rde, FOLDER/PHOTO.pixel-rde.safetensors keeps the one by
+    Pixel RDE.
 
-    Exit code: 0 all went well, 1 something failed and is named at the end, 2 a parameter makes no
-    sense, 130 interrupted.
+    Exit code: 0 if all went well, 1 if something failed and is named at the end, 2 if a parameter
+    makes no sense, 130 if interrupted.
     """
     with explained_errors():
         from rcx.classifiers.devices import usable_device
@@ -157,24 +160,19 @@ def explain(
         from rcx.commands.photos import explain_photos
         from rcx.explain.cartoonx import CartoonX
         from rcx.explain.pixel_rde import PixelRDE
-        from rcx.images.reading import find_photos, read_images
+        from rcx.images.decoding import checked_size
+        from rcx.images.reading import find_images
         from rcx.solver.distortion import check_measure
         from rcx.starts.network import StartNetwork
         from rcx.system.files import writable_folder
 
-        fitted = cast("Fit", fit)
-        read_images([], size or 256, fit=fitted)  # complains of a bad size or fit
+        # whatever can be wrong is checked before the classifier is loaded, which takes long
+        checked_size(size or 256, fit)
         check_measure(distortion)
-        options: dict[str, Any] = {
-            "distortion": distortion,
-            "target_distortion": target_distortion,
-            "start": _start(start),
-            "seed": seed,
-            "device": usable_device(device),
-            "batch_size": batch_size,
-        }
+        first_mask = _start(start)
+        chosen_device = usable_device(device)
         writable_folder(out)
-        files, failures = find_photos(photos)
+        files, failures = find_images(photos, unique=True)
         if not files:
             say_failures(failures)
             raise typer.Exit(FAILED)
@@ -182,22 +180,30 @@ def explain(
             say(f"Loading {model} ...", style="dim")
         classifier = load_classifier(model, normalize=normalize)
         side = image_size(classifier, size)
-        chosen = None if target is None else class_index(classifier, target)
-        explainers: list[Explainer] = [
-            CartoonX(
-                classifier,
-                lambda_k,
-                wavelet=wavelet,
-                levels=levels,
-                solver=_solver(CartoonX.default_solver, preset, steps, samples),
-                **options,
-            )
+        target_index = None if target is None else class_index(classifier, target)
+        methods: list[tuple[type[CartoonX] | type[PixelRDE], float, dict[str, Any]]] = [
+            (CartoonX, lambda_k, {"wavelet": wavelet, "levels": levels})
         ]
         if pixel_rde:
-            solver = _solver(PixelRDE.default_solver, preset, steps, samples)
-            explainers.append(PixelRDE(classifier, pixel_lambda_k, solver=solver, **options))
+            methods.append((PixelRDE, pixel_lambda_k, {}))
+        explainers: list[Explainer] = [
+            method(
+                classifier,
+                price,
+                distortion=cast("DistortionMeasure", distortion),
+                target_distortion=target_distortion,
+                start=first_mask,
+                solver=_solver(method.default_solver, preset, steps, samples),
+                seed=seed,
+                device=chosen_device,
+                batch_size=batch_size,
+                **own_options,
+            )
+            for method, price, own_options in methods
+        ]
         for explainer in explainers:
-            representation = explainer.representation((side, side))  # complains of too many levels
+            # raises ValueError if there are too many levels, or the network is of another size
+            representation = explainer.representation((side, side))
             if isinstance(explainer.start, StartNetwork):
                 explainer.start.check(representation)
 
@@ -209,8 +215,8 @@ def explain(
                 explainers,
                 out,
                 size=side,
-                fit=fitted,
-                target=chosen,
+                fit=cast("Fit", fit),
+                target=target_index,
                 batch_size=batch_size,
                 advance=reporter.advance,
             ):
@@ -224,7 +230,7 @@ def explain(
 
 
 def _start(start: str) -> AnyStart:
-    """Start of a name, or the network in a file."""
+    """Return a start by its name, or load the network of a file."""
     from rcx.starts.initial import Start, check_start
     from rcx.starts.network import StartNetwork
 
@@ -237,10 +243,10 @@ def _start(start: str) -> AnyStart:
 def _solver(
     default: SolverSettings, preset: str | None, steps: int | None, samples: int | None
 ) -> SolverSettings:
-    """Solver settings of a preset's name, or a method's own, with what was given instead."""
+    """Return a preset's settings, or the method's default ones, changed by what was given."""
     from rcx.solver.settings import SolverSettings
 
-    given = {"steps": steps, "samples": samples}
-    changes = {name: value for name, value in given.items() if value is not None}
+    options = {"steps": steps, "samples": samples}
+    changes = {name: value for name, value in options.items() if value is not None}
     settings = default if preset is None else SolverSettings.preset(cast("Preset", preset))
     return settings.model_copy(update=changes)

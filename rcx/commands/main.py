@@ -1,4 +1,4 @@
-"""The command line: ``rcx COMMAND``. A command is a function in `rcx.commands`."""
+"""The program ``rcx``, which collects the commands."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ app.command()(train_start)
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        # a name that the terminal's encoding lacks is no reason to fail
+        # do not fail at a file name that the terminal's encoding cannot show
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     app()
 
@@ -49,9 +49,11 @@ def rcx(
     context: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit."),
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """CartoonX: what an image classifier needs to see of an image, as a cartoon."""
-    if context.invoked_subcommand != "bench":  # which times other code, too, as that is run
+    if context.invoked_subcommand != "bench":  # bench times other code under its own conditions
         reuse_freed_memory()

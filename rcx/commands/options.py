@@ -1,4 +1,4 @@
-"""Options that several commands have in common."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 RUNNING = "Running"
-"""The panel of options that change no result."""
+"""Title of the panel of options that do not change the results."""
 
 PHOTOS = "Photos"
-"""The panel of what images become."""
+"""Title of the panel of options that say how photos are read."""
 
 Device = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 ...", rich_help_panel=RUNNING)
@@ -20,18 +20,18 @@ BatchSize = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Images worked on together; else 1, or 32 on a GPU.",
+        help="Number of images that are worked on together; by default 1, or 32 on a GPU.",
         rich_help_panel=RUNNING,
     ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Say only what failed.", rich_help_panel=RUNNING)
+    bool, typer.Option("--quiet", "-q", help="Print only what failed.", rich_help_panel=RUNNING)
 ]
 Normalize = Annotated[
     bool,
     typer.Option(
         "--normalize/--no-normalize",
-        help="Normalise colours as the model expects, or feed it [0, 1].",
+        help="Normalise colours as the model expects, or feed it colours in [0, 1].",
         rich_help_panel=PHOTOS,
     ),
 ]
@@ -39,13 +39,18 @@ Size = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Height and width that photos are resized to; else 256, or the model's own where "
-        "that is small or fixed.",
+        help="Height and width that photos are resized to; by default 256, or the model's own "
+        "size if that is small or fixed.",
         rich_help_panel=PHOTOS,
     ),
 ]
 Seed = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Same seed, same machine: same results.")
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Seed of random numbers; the same seed gives the same results on the same machine.",
+    ),
 ]
 Model = Annotated[
     str,

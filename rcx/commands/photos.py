@@ -1,10 +1,11 @@
-"""Explain image files one after the other: no failure stops the rest, no file is half-written."""
+"""Explanations of image files. A failure does not stop the rest, and every file is whole."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,31 +13,35 @@ from pathlib import Path
 
 import torch
 
+from rcx.explain.empty import EmptyExplanationWarning
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.explain.figures import explanation_figure
-from rcx.images.reading import Fit, ImageError, ImageFailure, read_image
+from rcx.images.decoding import Fit, ImageError, read_image
+from rcx.images.reading import ImageFailure
 from rcx.system.files import write_together
 from rcx.system.text import reason
 
 Advance = Callable[[float, Path], None]
+"""Is told how many files are done, in fractions, and which one is being explained."""
+
 _LONGEST_NAME = 180  # bytes; file systems allow 255, and suffixes and temporary names are added
 
 
 @dataclass(frozen=True)
 class ExplainedPhoto:
-    """A photo that was explained and written.
+    """A photo that was explained, and whose results were written.
 
     Attributes
     ----------
     path : Path
-        The photo.
+        File of the photo.
     name : str
-        Of its results in the output folder, without suffix.
+        Name of the results in the output folder, without suffix.
     explanations : tuple of Explanation
-        One of one image for each explainer.
+        An explanation of one image from each explainer.
     seconds : float
-        What it took; a photo's share where several were explained together.
+        Time that the photo took. Photos that were explained together share their time equally.
     """
 
     path: Path
@@ -56,26 +61,26 @@ def explain_photos(
     batch_size: int | None = None,
     advance: Advance = lambda done, file: None,
 ) -> Iterator[ExplainedPhoto | ImageFailure]:
-    """Explain image files and write the results into a folder.
+    """Explain image files, and write the results into a folder.
 
     Parameters
     ----------
     files : sequence of Path
-        Image files.
+        Image files, all different.
     explainers : sequence of Explainer
-        Each explains every image. The first one's explanation is written to
+        Explainers, each of which explains every image. The first one's explanation is written to
         ``<name>.safetensors``, the others' to ``<name>.<method>.safetensors``. ``<name>.png``
         shows the image beside all of them.
     folder : Path
-        An existing folder, see `writable_folder`.
+        An existing folder, see `rcx.system.files.writable_folder`.
     size, fit
-        As for `rcx.load_images`.
+        Size and fit of the images, as for `rcx.load_images`.
     target : int, optional
         Class to explain, instead of the predicted ones.
     batch_size : int, optional
-        Images explained together; by default as many as the explainers take.
+        Number of images that are explained together; by default as many as the explainers take.
     advance : callable
-        Is told how many files are done, in fractions, and which one is at work.
+        Is told how many files are done, in fractions, and which one is being explained.
 
     Yields
     ------
@@ -86,7 +91,7 @@ def explain_photos(
     suffixes = [
         ".png",
         ".safetensors",
-        *(f"{_part(other)}.safetensors" for other in explainers[1:]),
+        *(f"{_method_suffix(explainer)}.safetensors" for explainer in explainers[1:]),
     ]
     names = output_names(files, folder, suffixes)
     for start in range(0, len(files), batch_size):
@@ -104,19 +109,20 @@ def explain_photos(
                 _check_finite(result)
                 figure = explanation_figure(result)
                 writers: list[Callable[[Path], object]] = [partial(figure.savefig, format="png")]
-                writers += [one.save for one in result]
-                parts = [names[file] + suffix for suffix in suffixes]
-                write_together(folder, dict(zip(parts, writers, strict=True)))
-            except Exception as error:  # a full disk, say; the others may still be well
+                writers += [explanation.save for explanation in result]
+                file_names = [names[file] + suffix for suffix in suffixes]
+                write_together(folder, dict(zip(file_names, writers, strict=True)))
+            except Exception as error:  # such as a full disk; the other photos may still succeed
                 yield ImageFailure(file, reason(error))
             else:
                 yield ExplainedPhoto(file, names[file], result, seconds)
 
 
-def _part(explainer: Explainer) -> str:
+def _method_suffix(explainer: Explainer) -> str:
     return "." + explainer.method.lower().replace(" ", "-")
 
 
+# an explanation from each explainer, or what went wrong
 _Result = tuple[Explanation, ...] | Exception
 
 
@@ -127,7 +133,10 @@ def _explained(
     advance: Advance,
     before: int,
 ) -> Iterator[tuple[Path, _Result, float]]:
-    """Explain a batch together or, where that fails, image by image."""
+    """Explain a batch together or, where that fails, image by image.
+
+    ``before`` is the number of files that were done before the batch.
+    """
     if not batch:
         return
     file = batch[0][0]
@@ -143,20 +152,23 @@ def _explained(
 
     try:
         advance(before, file)
-        explanations = [
-            explainer.explain(images, target, progress=follow(number))
-            for number, explainer in enumerate(explainers)
-        ]
-    except Exception as error:  # NaN from the model, memory, whatever the model itself raises
+        with warnings.catch_warnings():
+            # the command's table tells which explanations are empty
+            warnings.simplefilter("ignore", EmptyExplanationWarning)
+            explanations = [
+                explainer.explain(images, target, progress=follow(number))
+                for number, explainer in enumerate(explainers)
+            ]
+    except Exception as error:  # NaN, too little memory, or an error of the model itself
         if len(batch) == 1:
             yield file, error, time.perf_counter() - begin
             return
-        for number, one in enumerate(batch):
-            yield from _explained([one], explainers, target, advance, before + number)
+        for number, photo in enumerate(batch):
+            yield from _explained([photo], explainers, target, advance, before + number)
         return
     seconds = (time.perf_counter() - begin) / len(batch)
-    for row, (name, _) in enumerate(batch):
-        yield name, tuple(explanation[row] for explanation in explanations), seconds
+    for row, (photo_file, _) in enumerate(batch):
+        yield photo_file, tuple(explanation[row] for explanation in explanations), seconds
 
 
 def _check_finite(explanations: Sequence[Explanation]) -> None:
@@ -164,40 +176,40 @@ def _check_finite(explanations: Sequence[Explanation]) -> None:
         if not bool(explanation.loss.isfinite().all()):
             raise ValueError(
                 f"{explanation.settings['method']} found no finite distortion: the classifier "
-                "answers NaN or infinity to obfuscated images"
+                "answers obfuscated images with NaN or infinity"
             )
 
 
 def output_names(files: Sequence[Path], folder: Path, suffixes: Sequence[str]) -> dict[Path, str]:
-    """Choose names under which the results of several files do not overwrite one another.
+    """Choose names under which the results of several files do not overwrite each other.
 
     Parameters
     ----------
     files : sequence of Path
-        All different.
+        Files, all different.
     folder : Path
-        Where the results go. The files themselves, if they are there, are not overwritten.
+        Folder for the results. If files lie in it themselves, they are not overwritten either.
     suffixes : sequence of str
-        What is added to each name.
+        Suffixes that are added to each name.
 
     Returns
     -------
     dict of Path to str
-        The file's stem or, where that is taken by an earlier one, stem-2, stem-3 and so on.
+        For each file its stem or, where an earlier file has taken that, stem-2, stem-3 and so on.
     """
     root = os.path.realpath(folder)
-    places = [(os.path.split(os.path.realpath(file))[0], file.name) for file in files]
-    taken = {name.casefold() for place, name in places if place == root}
+    folders = {file: os.path.split(os.path.realpath(file))[0] for file in files}
+    # names are compared as the file systems of macOS and Windows do, which ignore the case
+    taken = {file.name.casefold() for file in files if folders[file] == root}
     names = {}
     for file in files:
         stem = file.stem
         while len(os.fsencode(stem)) > _LONGEST_NAME:
             stem = stem[:-1]
-        # without regard to case, as on the file systems of macOS and Windows
-        for name in itertools.chain([stem], (f"{stem}-{n}" for n in itertools.count(2))):
-            wanted = {(name + suffix).casefold() for suffix in suffixes}
-            if not wanted & taken:
+        for name in itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2))):
+            results = {(name + suffix).casefold() for suffix in suffixes}
+            if not results & taken:
                 break
-        taken |= wanted
+        taken |= results
         names[file] = name
     return names

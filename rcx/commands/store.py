@@ -1,4 +1,4 @@
-"""``rcx store``: what a study's store holds, whether it is whole, and what can go."""
+"""``rcx store``: list the results in a study's store, check them, and delete some of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rcx.commands.terminal import FAILED, console, explained_errors, say, say_error
+from rcx.commands.terminal import FAILED, console, counted, explained_errors, say, say_error
 from rcx.system.text import printable, shortened
 
 if TYPE_CHECKING:
@@ -25,17 +25,22 @@ _Folder = Annotated[
 _Kind = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="Only explanation, curve, evaluation, rollout, attribution or damaged."
+        metavar="NAME",
+        help="Only this kind: explanation, curve, evaluation, rollout, attribution, damaged, or "
+        "earlier, which is of an earlier format of rcx.",
     ),
 ]
-_Method = Annotated[str | None, typer.Option(metavar="NAME", help='Only CartoonX, "Pixel RDE" ...')]
+_Method = Annotated[
+    str | None, typer.Option(metavar="NAME", help='Only of this method: CartoonX, "Pixel RDE" ...')
+]
 _Model = Annotated[
     str | None, typer.Option("--model", "-m", metavar="NAME", help="Only of this classifier.")
 ]
 _Image = Annotated[
-    str | None, typer.Option(metavar="HASH", help="Only of the image whose hash begins so.")
+    str | None, typer.Option(metavar="HASH", help="Only of the image whose hash begins with this.")
 ]
-_DAY = 24 * 3600
+_DAY = 24 * 3600  # seconds
+_HASH_DIGITS = 12  # digits of hashes that are shown
 
 
 @store.command("ls")
@@ -45,15 +50,16 @@ def ls(
     method: _Method = None,
     model: _Model = None,
     image: _Image = None,
-    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Most rows that are listed.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Largest number of rows.")] = 20,
 ) -> None:
-    """List what is stored, and how much of each kind there is."""
-    with explained_errors(), _opened(folder) as opened:
-        rows = _chosen(opened.rows(), kind, method, model, image)
+    """List the results, and count those of each kind."""
+    with explained_errors(), _opened(folder) as results:
+        rows = _filtered(results.rows(), kind, method, model, image)
         _say_rows(rows[:limit])
         if len(rows) > limit > 0:
             say(f"... and {len(rows) - limit} more; --limit shows more of them.", stderr=False)
         _say_counts(rows)
+        _say_earlier(rows)
 
 
 @store.command("verify")
@@ -61,28 +67,28 @@ def verify(
     folder: _Folder = Path("study"),
     remove: Annotated[
         bool,
-        typer.Option("--remove", help="Delete what is damaged; a study then computes it again."),
+        typer.Option("--remove", help="Delete damaged files; a study then computes them again."),
     ] = False,
 ) -> None:
-    """Read every file, and name what is damaged.
+    """Read every file, and name those that are damaged.
 
-    Exit code: 0 all is whole, 1 something is damaged, also where it was removed.
+    Exit code: 0 if all files are whole, 1 if some are damaged, even if they were removed.
     """
-    with explained_errors(), _opened(folder) as opened:
+    with explained_errors(), _opened(folder) as results:
         damaged = []
-        for path, why in opened.verify():
+        for path, why in results.verify():
             damaged.append(path.stem)
             say_error(f"{printable(path)}: {why}")
-        count = len(opened.rows())
+        rows = results.rows()
         if remove:
-            opened.discard(damaged)
+            results.discard(damaged)
+    count = counted(len(rows), "result")
     what = "removed" if remove else "kept; --remove deletes them"
     say(
-        f"{count} results, all whole."
-        if not damaged
-        else f"{count} results, {len(damaged)} damaged and {what}.",
+        f"{count}, {len(damaged)} damaged and {what}." if damaged else f"{count}, all whole.",
         stderr=False,
     )
+    _say_earlier(rows)
     raise typer.Exit(FAILED if damaged else 0)
 
 
@@ -95,48 +101,48 @@ def prune(
     image: _Image = None,
     older_than: Annotated[
         float | None,
-        typer.Option(min=0, metavar="DAYS", help="Only what was written so many days ago."),
+        typer.Option(min=0, metavar="DAYS", help="Only results that are older than this."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete what is damaged and what killed processes have left; with filters, results too."""
-    with explained_errors(), _opened(folder) as opened:
-        # what is unfinished was removed when the store was opened
-        damaged = [path.stem for path, _ in opened.verify()]
-        opened.discard(damaged)
-        say(f"{len(damaged)} damaged results were removed.", stderr=False)
+    """Delete damaged files, and what killed processes have left. With filters, results too."""
+    with explained_errors(), _opened(folder) as results:
+        # opening the store has removed what killed processes have left
+        damaged = [path.stem for path, _ in results.verify()]
+        results.discard(damaged)
+        say(f"Removed {counted(len(damaged), 'damaged result')}.", stderr=False)
         if not any((kind, method, model, image)) and older_than is None:
             return
-        rows = _chosen(opened.rows(), kind, method, model, image)
+        rows = _filtered(results.rows(), kind, method, model, image)
         if older_than is not None:
             rows = [row for row in rows if time.time() - row.changed / 1e9 > older_than * _DAY]
-        size = _size(sum(row.size for row in rows))
-        if rows and (yes or typer.confirm(f"Delete {len(rows)} results, {size}?")):
-            opened.discard([row.name for row in rows])
-            say(f"{len(rows)} results were removed, {size}.", stderr=False)
+        total = f"{counted(len(rows), 'result')}, {_size(sum(row.size for row in rows))}"
+        if rows and (yes or typer.confirm(f"Delete {total}?")):
+            results.discard([row.name for row in rows])
+            say(f"Removed {total}.", stderr=False)
         else:
             say("No result was removed.", stderr=False)
 
 
 def _opened(folder: Path) -> Store:
+    """Open a store, or the store of a study's folder."""
     from rcx.study.store import Store
 
-    found = next((one for one in (folder, folder / "store") if (one / "results").is_dir()), None)
-    if found is None:
-        raise ValueError(f"there is no store in {printable(folder)}")
-    return Store(found)
+    for candidate in (folder, folder / "store"):
+        if (candidate / "results").is_dir():
+            return Store(candidate)
+    raise ValueError(f"there is no store in {printable(folder)}")
 
 
-def _chosen(
+def _filtered(
     rows: list[Row], kind: str | None, method: str | None, model: str | None, image: str | None
 ) -> list[Row]:
-    wanted = {"kind": kind, "method": method, "classifier": model}
-    given = {name: value for name, value in wanted.items() if value is not None}
+    filters = {"kind": kind, "method": method, "classifier": model}
     return [
         row
         for row in rows
-        if all(getattr(row, name) == value for name, value in given.items())
-        and row.image.startswith((image or "")[: len(row.image)])
+        if all(value in (None, getattr(row, name)) for name, value in filters.items())
+        and (image is None or row.image.startswith(image[:_HASH_DIGITS]))
     ]
 
 
@@ -149,10 +155,17 @@ def _say_rows(rows: list[Row]) -> None:
     names = ("result", "kind", "method", "classifier", "normalized", "image", "lambda", "size")
     table = Table(*names, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        price = "" if row.lambda_k is None else f"{row.lambda_k:g}"
-        words = (row.name[:12], row.kind, row.method, row.classifier)
-        flags = ("yes" if row.normalize else "no", row.image, price, _size(row.size))
-        table.add_row(*(Text(shortened(word, 40)) for word in (*words, *flags)))
+        cells = (
+            row.name[:_HASH_DIGITS],
+            row.kind,
+            row.method,
+            row.classifier,
+            "yes" if row.normalize else "no",
+            row.image,
+            "" if row.lambda_k is None else f"{row.lambda_k:g}",
+            _size(row.size),
+        )
+        table.add_row(*(Text(shortened(cell, 40)) for cell in cells))
     console().print(table)
 
 
@@ -160,11 +173,24 @@ def _say_counts(rows: list[Row]) -> None:
     for kind in sorted({row.kind for row in rows}):
         sizes = [row.size for row in rows if row.kind == kind]
         say(f"{len(sizes)} x {kind}, {_size(sum(sizes))}", stderr=False)
-    say(f"{len(rows)} results, {_size(sum(row.size for row in rows))}", stderr=False)
+    total = _size(sum(row.size for row in rows))
+    say(f"{counted(len(rows), 'result')}, {total}", stderr=False)
+
+
+def _say_earlier(rows: list[Row]) -> None:
+    """Say what is to become of results of an earlier format, where there are any."""
+    from rcx.study.index import EARLIER
+
+    if count := sum(row.kind == EARLIER for row in rows):
+        say(
+            f"{counted(count, 'result')} of an earlier format of rcx: studies compute them anew, "
+            f"and rcx store prune --kind {EARLIER} deletes the old ones.",
+            stderr=False,
+        )
 
 
 def _size(count: int) -> str:
-    """Bytes in words."""
+    """Write a number of bytes in words, such as ``"1.5 MB"``."""
     size = float(count)
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:

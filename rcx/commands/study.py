@@ -1,26 +1,35 @@
-"""``rcx study``: a grid of explanations and curves, kept in a store, resumed where it stopped."""
+"""``rcx study``: many explanations and curves, kept in a store, resumed where they stopped."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rcx.commands.options import RUNNING, BatchSize, Device, Quiet
-from rcx.commands.terminal import FAILED, INTERRUPTED, console, explained_errors, say, say_error
+from rcx.commands.terminal import (
+    FAILED,
+    INTERRUPTED,
+    console,
+    counted,
+    explained_errors,
+    say,
+    say_error,
+)
 from rcx.system.text import printable, reason
 
 if TYPE_CHECKING:
-    from rcx.study.plan import Execute, Plan, Study
-    from rcx.study.run import StudyReport
+    from rcx.study.outcomes import StudyReport
+    from rcx.study.plan import Execute, Plan
     from rcx.study.settings import StudySettings
+    from rcx.study.study import Study
 
-_KEPT = "every finished result is kept, and the same command goes on from here"
+_RESUMABLE = "every finished result is kept, and the same command goes on from here"
 
 
 def study(
@@ -30,15 +39,15 @@ def study(
     ] = None,
     settings: Annotated[
         Path | None,
-        typer.Option("--settings", "-s", metavar="FILE", help="Or one of your own, in TOML."),
+        typer.Option("--settings", "-s", metavar="FILE", help="A study of your own, in TOML."),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where tables and store go.")
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for tables and store.")
     ] = Path("study"),
     store: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="A store that several studies share; else FOLDER/store."
+            metavar="FOLDER", help="A store that several studies share; by default FOLDER/store."
         ),
     ] = None,
     n_images: Annotated[
@@ -46,13 +55,15 @@ def study(
     ] = None,
     images: Annotated[
         list[Path] | None,
-        typer.Option(metavar="PATH", help="A folder, or files, instead of the study's images."),
+        typer.Option(
+            metavar="PATH", help="Files and folders of images, instead of the study's images."
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what is stored and what is to be done.")
+        bool, typer.Option("--dry-run", help="Only say what is stored and what is missing.")
     ] = False,
     tables: Annotated[
-        bool, typer.Option("--tables", help="Only write the tables of what is stored.")
+        bool, typer.Option("--tables", help="Only write the tables, from what is stored.")
     ] = False,
     device: Device = "auto",
     batch_size: BatchSize = None,
@@ -61,22 +72,22 @@ def study(
         typer.Option(
             min=1,
             metavar="N",
-            help="Of each process, on a CPU. Other numbers give other last bits; more processes do "
-            "not.",
+            help="Threads of each process on a CPU. Another number of threads changes the last "
+            "bits of results; another number of processes does not.",
             rich_help_panel=RUNNING,
         ),
     ] = 1,
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="So many processes, through Dask.", rich_help_panel=RUNNING
+            min=1, metavar="N", help="Number of processes, through Dask.", rich_help_panel=RUNNING
         ),
     ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="The workers of a Dask scheduler, tcp://HOST:PORT.",
+            help="Address of a Dask scheduler whose workers are used, tcp://HOST:PORT.",
             rich_help_panel=RUNNING,
         ),
     ] = None,
@@ -84,43 +95,44 @@ def study(
 ) -> None:
     """Explain many images in several ways, and measure the explanations' curves.
 
-    Every result is a file in FOLDER/store. Stop a study when you like: the same command goes on
-    where it was stopped. At the end, FOLDER/tables has explanations.parquet, curves.parquet and
+    Every result is a file in FOLDER/store. You can stop a study at any time: the same command goes
+    on where it was stopped. At the end, FOLDER/tables has explanations.parquet, curves.parquet and
     provenance.json.
 
-    Exit code: 0 all went well, 1 something failed and is named at the end and in failures.csv,
-    2 a parameter makes no sense, 130 interrupted.
+    Exit code: 0 if all went well, 1 if something failed and is named at the end and in
+    failures.csv, 2 if a parameter makes no sense, 130 if interrupted.
     """
     _interrupt_when_terminated()
     with explained_errors():
         from rcx.classifiers.devices import usable_device
-        from rcx.study.plan import Study
         from rcx.study.run import run_study
         from rcx.study.store import Store
+        from rcx.study.study import Study
         from rcx.study.variants import Hardware
         from rcx.system.files import writable_folder
 
-        chosen = _settings(profile, settings, n_images, images)
+        study_settings = _settings(profile, settings, n_images, images)
         usable_device(device)
         if workers and scheduler:
             raise ValueError("give either --workers or --scheduler")
         writable_folder(out)
         if not quiet:
             say("Loading classifiers and images ...", style="dim")
-        kept = Store(store or out / "store")
-        work = Study(chosen, kept, Hardware(device, batch_size, threads))
-        plan = work.plan()
+        results = Store(store or out / "store")
+        bound_study = Study(study_settings, results, Hardware(device, batch_size, threads))
+        plan = bound_study.plan()
         if dry_run:
-            _say_plan(work, plan)
+            _say_plan(bound_study, plan)
             raise typer.Exit(FAILED if plan.failures else 0)
     try:
-        with kept, _executing(work, workers, scheduler, nothing=tables) as execute:
-            report = run_study(work, plan, out, execute, quiet=quiet)
+        execution = _execution(bound_study, workers, scheduler, quiet=quiet)
+        with results, nullcontext() if tables else execution as execute:
+            report = run_study(bound_study, plan, out, execute)
     except KeyboardInterrupt:
-        say_error(f"interrupted; {_KEPT}")
+        say_error(f"interrupted; {_RESUMABLE}")
         raise typer.Exit(INTERRUPTED) from None
-    except (OSError, RuntimeError, ValueError) as error:  # the disk is full, say
-        say_error(f"{reason(error)}; {_KEPT}")
+    except (OSError, RuntimeError, ValueError) as error:  # such as a full disk
+        say_error(f"{reason(error)}; {_RESUMABLE}")
         raise typer.Exit(FAILED) from error
     _say_report(report, out, quiet=quiet)
     raise typer.Exit(FAILED if report.failures else 0)
@@ -136,40 +148,45 @@ def _interrupt_when_terminated() -> None:
 def _settings(
     profile: str | None, file: Path | None, n_images: int | None, images: list[Path] | None
 ) -> StudySettings:
-    from rcx.study.settings import read_settings, shipped_settings
+    from rcx.study.settings_file import (
+        read_settings,
+        settings_with_images,
+        settings_with_n_images,
+        shipped_settings,
+    )
 
     if profile is not None and file is not None:
         raise ValueError("give either --profile or --settings")
-    chosen = read_settings(file) if file is not None else shipped_settings(profile or "sample")
+    settings = read_settings(file) if file is not None else shipped_settings(profile or "sample")
     if images:
-        chosen = chosen.with_images(tuple(map(str, images)))
-    return chosen if n_images is None else chosen.with_n_images(n_images)
+        settings = settings_with_images(settings, [str(path) for path in images])
+    return settings if n_images is None else settings_with_n_images(settings, n_images)
 
 
 @contextmanager
-def _executing(
-    work: Study, workers: int | None, scheduler: str | None, *, nothing: bool
-) -> Iterator[Execute | None]:
-    """What is to work on tasks: this process, a cluster, or nothing."""
-    if nothing:
-        yield None
-    elif workers or scheduler:
+def _execution(
+    bound_study: Study, workers: int | None, scheduler: str | None, *, quiet: bool
+) -> Iterator[Execute]:
+    """Work in this process or on a cluster, and show the progress."""
+    from rcx.commands.study_progress import with_progress
+
+    if workers or scheduler:
         from rcx.study.cluster import cluster
 
-        with cluster(work, workers=workers, scheduler=scheduler) as execute:
-            yield execute
+        with cluster(bound_study.hardware, workers=workers, scheduler=scheduler) as execute:
+            yield with_progress(execute, quiet=quiet)
     else:
-        yield work.here
+        yield with_progress(bound_study.here, quiet=quiet)
 
 
-def _say_plan(work: Study, plan: Plan) -> None:
+def _say_plan(bound_study: Study, plan: Plan) -> None:
     from rcx.commands.study_progress import duration, plan_table, say_study_failures
-    from rcx.study.plan import seconds_of
+    from rcx.study.study import estimated_seconds
 
     console().print(plan_table(plan))
     if plan.tasks:
-        most = duration(seconds_of(work, plan))
-        say(f"At most {most} in one process, and less where the solver stops early.", stderr=False)
+        most = duration(estimated_seconds(bound_study, plan))
+        say(f"At most {most} in one process, less where the solver stops early.", stderr=False)
     say_study_failures(plan.failures)
 
 
@@ -177,12 +194,12 @@ def _say_report(report: StudyReport, out: Path, *, quiet: bool) -> None:
     from rcx.commands.study_progress import say_study_failures
 
     if report.damaged:
-        say_error(
-            f"{len(report.damaged)} results in the store were damaged, and were computed again"
-        )
+        damaged = counted(len(report.damaged), "damaged result")
+        say_error(f"the store had {damaged}, computed again now")
     if not quiet:
-        say(f"{report.computed} results were computed.", stderr=False)
+        say(f"{counted(report.computed, 'new result')}.", stderr=False)
         if report.missing:
-            say(f"{report.missing} results are missing in the tables.", stderr=False)
+            missing = counted(report.missing, "missing result")
+            say(f"The tables lack {missing}.", stderr=False)
         say(f"The tables are in {printable(out / 'tables')}{os.sep}", stderr=False)
     say_study_failures(report.failures)

@@ -1,87 +1,109 @@
-"""What a running study says: a bar on a terminal, now and then a line elsewhere."""
+"""The progress of a study on the terminal, its plan, and its failures."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from rcx.commands.terminal import console, say
-from rcx.study.computation import TaskOutcome
-from rcx.study.plan import Plan, Task
-from rcx.study.sources import StudyFailure
+from rcx.study.outcomes import StudyFailure, TaskOutcome
+from rcx.study.plan import Advance, Execute, Plan, Task, no_advance
+from rcx.study.store import Store
 from rcx.system.text import printable, shortened
 
 _SECONDS_BETWEEN_LINES = 20.0
 _MOST_FAILURES = 20
 
 
-class StudyReporter:
-    """Progress of a plan's tasks.
+def with_progress(execute: Execute, *, quiet: bool = False) -> Execute:
+    """Show progress while tasks are worked on: a bar on a terminal, a line now and then elsewhere.
 
     Parameters
     ----------
-    plan : Plan
-        What is to be done.
+    execute : callable
+        Works on the tasks.
     quiet : bool
-        Say nothing.
+        Whether to show nothing.
     """
 
-    def __init__(self, plan: Plan, *, quiet: bool = False) -> None:
+    def execute_and_show(
+        tasks: Sequence[Task], store: Store, advance: Advance = no_advance
+    ) -> Generator[tuple[Task, TaskOutcome], None, None]:
+        reporter = _StudyReporter(tasks, quiet=quiet)
+
+        def advance_and_show(cost: float) -> None:
+            advance(cost)
+            reporter.advance(cost)
+
+        with reporter.bar:
+            for task, outcome in execute(tasks, store, advance_and_show):
+                reporter.finished(task, outcome)
+                yield task, outcome
+
+    return execute_and_show
+
+
+class _StudyReporter:
+    """Shows the progress of tasks.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The work that is left.
+    quiet : bool
+        Whether to show nothing.
+    """
+
+    def __init__(self, tasks: Sequence[Task], *, quiet: bool) -> None:
         self._console = console(stderr=True)
-        self._quiet, self._cost = quiet, plan.cost
-        self._left = sum(len(task.places) for task in plan.tasks)
-        self._done, self._images, self._failed = 0.0, 0, 0
-        self._begin = self._said = time.monotonic()
-        self._bar = Progress(
+        self._quiet = quiet
+        self._total_cost = sum(task.cost for task in tasks)
+        self._total_images = sum(len(task.images) for task in tasks)
+        self._cost, self._images, self._failures = 0.0, 0, 0
+        self._begin = self._last_line = time.monotonic()
+        self.bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.fields[at]}", markup=False),
+            TextColumn("{task.fields[position]}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self._console,
             disable=quiet or not self._console.is_terminal,
             transient=True,
-            speed_estimate_period=1800,  # an image takes minutes, and some take more than others
+            speed_estimate_period=1800,  # an image takes minutes, some more than others
         )
-        self._task = self._bar.add_task("study", total=plan.cost, at="")
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Context in which the bar is shown."""
-        with self._bar:
-            yield
+        self._bar_task = self.bar.add_task("study", total=self._total_cost, position="")
 
     def advance(self, cost: float) -> None:
-        """Say that so much has been done."""
-        self._done += cost
-        self._bar.update(self._task, completed=self._done)
+        """Note how much work was done."""
+        self._cost += cost
+        self.bar.update(self._bar_task, completed=self._cost)
 
     def finished(self, task: Task, outcome: TaskOutcome) -> None:
-        """Take in how a task went."""
-        self._images += len(task.places)
-        self._failed += len(outcome.failures)
-        variant = task.variant
-        name = task.places[-1][1].name
-        at = f"run {variant.number + 1}, {shortened(name, 30)} ({self._images}/{self._left})"
-        self._bar.update(self._task, at=at)
+        """Note how a task went. Without a bar, print a line now and then."""
+        self._images += len(task.images)
+        self._failures += len(outcome.failures)
+        _, source = task.images[-1]
+        count = f"{self._images}/{self._total_images}"
+        position = f"run {task.variant.number + 1}, {shortened(source.name, 30)} ({count})"
+        self.bar.update(self._bar_task, position=position)
         now = time.monotonic()
-        enough = now - self._said > _SECONDS_BETWEEN_LINES or self._images == self._left
-        if self._quiet or self._console.is_terminal or not enough:
+        due = now - self._last_line > _SECONDS_BETWEEN_LINES or self._images == self._total_images
+        if self._quiet or self._console.is_terminal or not due:
             return
-        self._said = now
-        took = now - self._begin
-        left = took * (self._cost - self._done) / max(self._done, 1)
-        failed = f", {self._failed} failed" if self._failed else ""
-        say(f"{at}, {duration(took)} so far{failed}, about {duration(left)} left")
+        self._last_line = now
+        elapsed = now - self._begin
+        left = elapsed * (self._total_cost - self._cost) / max(self._cost, 1)
+        failed = f", {self._failures} failed" if self._failures else ""
+        say(f"{position}, {duration(elapsed)} so far{failed}, about {duration(left)} left")
 
 
 def duration(seconds: float) -> str:
-    """A time in words."""
+    """Write a time in words, such as ``"45 s"``, ``"12 min"`` or ``"2.5 h"``."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{round(max(seconds, 0))} s"
@@ -89,7 +111,7 @@ def duration(seconds: float) -> str:
 
 
 def plan_table(plan: Plan) -> Table:
-    """Table of what is stored and what is to be done, by kind of result."""
+    """Make the table of stored and missing results, by kind."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("results")
     for name in ("stored", "to be computed"):
@@ -100,10 +122,11 @@ def plan_table(plan: Plan) -> Table:
 
 
 def say_study_failures(failures: Sequence[StudyFailure]) -> None:
-    """Name what failed, each with its reason."""
-    for one in failures[:_MOST_FAILURES]:
-        what = ", ".join(part for part in (printable(one.image), one.classifier, one.what) if part)
-        line = Text.assemble(("Failed: ", "bold red"), f"{what}: {one.reason}")
+    """Print what failed, each with the reason."""
+    for failure in failures[:_MOST_FAILURES]:
+        parts = (printable(failure.image), failure.classifier, failure.what)
+        what = ", ".join(part for part in parts if part)
+        line = Text.assemble(("Failed: ", "bold red"), f"{what}: {failure.reason}")
         console(stderr=True).print(line, soft_wrap=True)
     if len(failures) > _MOST_FAILURES:
         say(f"and {len(failures) - _MOST_FAILURES} more failures")

@@ -1,4 +1,4 @@
-"""What the command line says: errors in a sentence, progress, a table of results, failures."""
+"""The terminal: errors in one sentence, progress, a table of results, and failures."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ if TYPE_CHECKING:
     from rcx.images.reading import ImageFailure
 
 _WIDTH_OF_A_FILE = 160
+
 Label = Callable[[int], str]
+"""Gives the name of a class from its index."""
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-"""Exit codes; 0 is all went well."""
+"""Exit codes. 0 means that all went well."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Console for results or, on stderr, for progress and errors; a file gets long lines."""
+    """Make a console for results or, on stderr, for progress and errors. A file gets long lines."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _WIDTH_OF_A_FILE
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 def say(message: str, *, style: str = "", stderr: bool = True) -> None:
-    """Print a line that is not to be wrapped."""
+    """Print a line without wrapping it."""
     console(stderr=stderr).print(Text(message, style=style), soft_wrap=True)
 
 
@@ -49,9 +51,14 @@ def say_error(message: str) -> None:
     console(stderr=True).print(line, soft_wrap=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun, such as ``"1 result"`` or ``"2 results"``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 @contextmanager
 def explained_errors() -> Iterator[None]:
-    """Turn what goes wrong before the work starts into one sentence and an exit code."""
+    """Turn an error that occurs before the work begins into one sentence and an exit code."""
     try:
         yield
     except typer.Exit:  # itself a RuntimeError
@@ -62,24 +69,24 @@ def explained_errors() -> Iterator[None]:
     except (ValueError, TypeError, OSError) as error:
         say_error(reason(error))
         raise typer.Exit(USAGE) from error
-    except RuntimeError as error:  # the weights, the network, the device
+    except RuntimeError as error:  # weights, network or device are not available
         say_error(reason(error))
         raise typer.Exit(FAILED) from error
 
 
 class Reporter:
-    """Progress of a number of files: a bar on a terminal, a line for each file elsewhere.
+    """Shows the progress of ``rcx explain``: a bar on a terminal, a line for each file elsewhere.
 
     Parameters
     ----------
     total : int
-        How many files there are.
+        Number of files.
     failures : list of ImageFailure
-        What has failed already.
+        Files that have failed already.
     label : callable
-        From a class index to the class's name.
+        Gives the name of a class from its index.
     quiet : bool
-        Show nothing but failures.
+        Whether to show nothing but failures.
     """
 
     def __init__(
@@ -104,12 +111,12 @@ class Reporter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Context in which the bar is shown."""
+        """Show the bar within this context."""
         with self._bar:
             yield
 
     def advance(self, done: float, file: Path) -> None:
-        """Say how many files are done, in fractions, and which one is at work."""
+        """Move the bar to the number of files that are done, and name the one in progress."""
         self._bar.update(
             self._task,
             completed=done,
@@ -118,7 +125,7 @@ class Reporter:
         )
 
     def done(self, outcome: ExplainedPhoto | ImageFailure) -> None:
-        """Take in how a file went; print a line where there is no bar."""
+        """Note how a file went. Without a bar, print a line about it."""
         from rcx.images.reading import ImageFailure
 
         self._finished += 1
@@ -128,39 +135,89 @@ class Reporter:
         self.photos.append(outcome)
         if self.quiet or self._console.is_terminal:
             return
-        for one in outcome.explanations:
+        for explanation in outcome.explanations:
+            empty = f", empty: {_emptiness(explanation)}" if bool(explanation.empty) else ""
             say(
-                f"{printable(outcome.path)}: {one.settings['method']}, "
-                f"{self.label(int(one.target))} {_change(one)}, "
-                f"label {'kept' if bool(one.label_kept) else 'lost'}, {outcome.seconds:.1f} s"
+                f"{printable(outcome.path)}: {explanation.settings['method']}, "
+                f"{self.label(int(explanation.target))} {_probabilities(explanation)}, "
+                f"label {'kept' if bool(explanation.label_kept) else 'lost'}, "
+                f"{outcome.seconds:.1f} s{empty}"
             )
 
     @property
     def missing(self) -> int:
-        """How many files have not been tried."""
+        """Number of files that have not been tried."""
         return self.total - self._finished
 
     def summary(self, folder: Path) -> None:
-        """Print the table of results, where they are, and what failed."""
+        """Print the table of results, what to do about bad ones, and what failed."""
         if self.photos and not self.quiet:
             output = console()
             output.print(results_table(self.photos, self.label))
             files = sum(1 + len(photo.explanations) for photo in self.photos)
             say(f"{files} files are in {printable(folder)}{os.sep}", stderr=False)
-            lost = [
-                one for photo in self.photos for one in photo.explanations if not one.label_kept
-            ]
-            if lost:
-                say("A label that was lost may be kept with a smaller lambda.", stderr=False)
+            self._say_empty()
+            self._say_lost()
         say_failures(self.failures)
 
+    def _say_empty(self) -> None:
+        """Say how many explanations are empty, why the first one is, and what helps."""
+        empty = [
+            (photo, explanation)
+            for photo in self.photos
+            for explanation in photo.explanations
+            if bool(explanation.empty)
+        ]
+        if empty:
+            photo, explanation = empty[0]
+            verb = "is empty, that" if len(empty) == 1 else "are empty, the first one"
+            say(
+                f"{counted(len(empty), 'explanation')} {verb} of {printable(photo.path.name)}: "
+                f"{_emptiness(explanation)}.",
+                stderr=False,
+            )
 
-def _change(one: Explanation) -> str:
-    return f"{float(one.probability):.3f} -> {float(one.probability_after):.3f}"
+    def _say_lost(self) -> None:
+        """Say how many explanations show something but lost the label, and what helps."""
+        options = [
+            _lambda_option(explanation)
+            for photo in self.photos
+            for explanation in photo.explanations
+            if not bool(explanation.label_kept | explanation.empty)
+        ]
+        if options:
+            say(
+                f"{counted(len(options), 'explanation')} lost the label, as another class is the "
+                f"most probable now: a smaller {' or '.join(dict.fromkeys(options))} keeps more of "
+                "the image, and may keep the label.",
+                stderr=False,
+            )
+
+
+def _probabilities(explanation: Explanation) -> str:
+    return f"{float(explanation.probability):.3f} -> {float(explanation.probability_after):.3f}"
+
+
+def _emptiness(explanation: Explanation) -> str:
+    """Say why an explanation is empty, and which option helps."""
+    from rcx.explain.empty import reason_for_emptiness
+
+    option = _lambda_option(explanation)
+    return reason_for_emptiness(
+        explanation, lambda_option=option, relative_option="--distortion relative"
+    )
+
+
+def _lambda_option(explanation: Explanation) -> str:
+    """Name the option that decides how much of the image an explanation keeps."""
+    if explanation.settings["target_distortion"] is not None:
+        return "--target-distortion"
+    is_pixel_rde = explanation.settings["method"] == "Pixel RDE"
+    return "--pixel-lambda-k" if is_pixel_rde else "--lambda-k"
 
 
 def results_table(photos: Sequence[ExplainedPhoto], label: Label) -> Table:
-    """Table of explained photos, a row for each explanation."""
+    """Make the table of explained photos, with a row for each explanation."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("photo", overflow="fold", min_width=12)
     several = any(len(photo.explanations) > 1 for photo in photos)
@@ -175,41 +232,48 @@ def results_table(photos: Sequence[ExplainedPhoto], label: Label) -> Table:
         name = printable(photo.path.name)
         if photo.name != photo.path.stem:
             name += f" (as {printable(photo.name)})"
-        for number, one in enumerate(photo.explanations):
-            kept = Text("kept", "green") if bool(one.label_kept) else Text("lost", "bold red")
+        for number, explanation in enumerate(photo.explanations):
             table.add_row(
                 Text(name if number == 0 else ""),
-                *([str(one.settings["method"])] if several else []),
-                Text(printable(label(int(one.target)))),
-                _change(one),
-                kept,
-                f"{float(one.nonsparsity):.4f}",
-                f"{float(one.distortion):.4f}",
-                str(int(one.steps)),
+                *([str(explanation.settings["method"])] if several else []),
+                Text(printable(label(int(explanation.target)))),
+                _probabilities(explanation),
+                _label_cell(explanation),
+                f"{float(explanation.nonsparsity):.4f}",
+                f"{float(explanation.distortion):.4f}",
+                str(int(explanation.steps)),
                 f"{photo.seconds:.1f}" if number == 0 else "",
             )
     return table
 
 
+def _label_cell(explanation: Explanation) -> Text:
+    """Tell whether the label is kept, and whether the explanation is empty."""
+    label = "kept" if bool(explanation.label_kept) else "lost"
+    if bool(explanation.empty):
+        return Text(f"{label}, empty", "bold red")
+    return Text(label, "green" if label == "kept" else "bold red")
+
+
 def show_table(title: str, table: pd.DataFrame) -> None:
-    """Print a table of numbers and intervals."""
-    shown = Table(title=title or None, title_justify="left")
+    """Print a table of numbers and intervals under a title, which may be empty."""
+    printed = Table(title=title or None, title_justify="left")
     for name in (*table.index.names, *table.columns):
-        shown.add_column(name or "")
+        printed.add_column(name or "")
     for key, values in zip(table.index, table.to_numpy(), strict=True):
         labels = key if isinstance(key, tuple) else (key,)
-        shown.add_row(*labels, *(_written(value) for value in values))
-    console().print(shown)
+        printed.add_row(*labels, *(_cell(value) for value in values))
+    console().print(printed)
 
 
-def _written(value: object) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, tuple):  # an interval
         return format(value)
     return "" if value != value else f"{value:.4g}"
 
 
 def say_failures(failures: Iterable[ImageFailure]) -> None:
-    """Name what failed, each with its reason."""
+    """Print the files that failed, each with the reason."""
     for failure in failures:
         line = Text.assemble(("Failed: ", "bold red"), str(failure))
         console(stderr=True).print(line, soft_wrap=True)

@@ -1,32 +1,31 @@
-"""What explanations are worth: curves, sweeps, localisation, statistics, claims, other methods.
+"""Evaluation of explanations: curves, sweeps, localisation, statistics, claims, other methods.
 
-It knows nothing of how results are stored and shown.
+It must not know how results are stored or shown.
 """
 
 from rcx.evaluate.baselines import Baseline, attribution, attributions
 from rcx.evaluate.claims import (
-    GAPS,
     MARGIN,
-    area_table,
     comparison_table,
     condition_table,
     curve_comparisons,
-    drop_table,
-    gap_table,
     network_comparisons,
 )
+from rcx.evaluate.curve_measurement import rate_distortion_curve, rate_distortion_curves
+from rcx.evaluate.curve_summaries import GAPS, area_table, drop_table, gap_table
 from rcx.evaluate.curve_tables import curve_from_table, curve_table, curves_from_table
-from rcx.evaluate.curves import (
-    COARSE,
-    PERCENT,
-    Curve,
-    rate_distortion_curve,
-    rate_distortion_curves,
-)
-from rcx.evaluate.degenerate import BLACK, DENSE, degenerate_table, lambda_sensitivity
+from rcx.evaluate.curves import COARSE, PERCENT, Curve, CurveProtocol, Direction
+from rcx.evaluate.degenerate import DENSE, degenerate_table, lambda_sensitivity
 from rcx.evaluate.localisation import localisation_table, overlap_at_area, pointing, share_inside
 from rcx.evaluate.rankings import Ranking, image_seeds
-from rcx.evaluate.rollout import agreement, attention, patch_rollout, rollout, rollout_matrix
+from rcx.evaluate.rollout import (
+    HeadFusion,
+    agreement,
+    patch_rollout,
+    rollout,
+    rollout_matrix,
+)
+from rcx.evaluate.selection import doubtful_images
 from rcx.evaluate.start_claims import help_table, picture_table
 from rcx.evaluate.statistics import (
     Comparison,
@@ -42,7 +41,6 @@ from rcx.evaluate.timings import curve_timings, solver_timings, transform_timing
 from rcx.evaluate.trials import Trials, curve_intervals, run_trials, starts_table, steps_to_reach
 
 __all__ = [
-    "BLACK",
     "COARSE",
     "DENSE",
     "GAPS",
@@ -52,12 +50,14 @@ __all__ = [
     "Baseline",
     "Comparison",
     "Curve",
+    "CurveProtocol",
+    "Direction",
+    "HeadFusion",
     "Interval",
     "Ranking",
     "Trials",
     "agreement",
     "area_table",
-    "attention",
     "attribution",
     "attributions",
     "compare",
@@ -70,6 +70,7 @@ __all__ = [
     "curve_timings",
     "curves_from_table",
     "degenerate_table",
+    "doubtful_images",
     "drop_table",
     "gap_table",
     "help_table",

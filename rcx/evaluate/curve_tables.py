@@ -1,9 +1,8 @@
-"""Curves as long tables, a row for each point: how they are published, and back again."""
+"""Curves as long tables with a row for each point, and curves made from such tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,28 +10,35 @@ import torch
 
 from rcx.evaluate.curves import Curve
 
-_ALIKE = ("direction", "protocol", "measure", "draws")
-_POINT = ("percent", "distortion", "spread")
+_OF_CURVE = ("direction", "protocol", "measure", "draws")  # one value for a whole curve
+_OF_POINT = ("percent", "distortion", "spread")
 _OF_IMAGE = ("image", "place", "image_sha256", "result")
 
 
-def curve_table(curve: Curve, images: Sequence[str], **columns: Any) -> pd.DataFrame:
+def curve_table(
+    curve: Curve, images: Sequence[str], columns: Mapping[str, object] | None = None
+) -> pd.DataFrame:
     """List a curve's points.
 
     Parameters
     ----------
     curve : Curve
-        Of N images.
+        The curve of N images.
     images : sequence of str
         N names, all different.
-    **columns
-        More columns, of one value each, as ``series="CartoonX"``.
+    columns : mapping of str to object, optional
+        Further columns that have one value in all rows, such as ``{"series": "CartoonX"}``.
 
     Returns
     -------
     DataFrame
-        ``image``, what was given, ``direction``, ``protocol``, ``measure``, ``draws``,
+        ``image``, the further columns, ``direction``, ``protocol``, ``measure``, ``draws``,
         ``percent``, ``distortion``, ``spread``: image by image, in the order of the percentages.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many different names as images.
     """
     names = list(images)
     if len(names) != len(curve) or len(set(names)) != len(names):
@@ -41,8 +47,8 @@ def curve_table(curve: Curve, images: Sequence[str], **columns: Any) -> pd.DataF
     return pd.DataFrame(
         {
             "image": np.repeat(np.asarray(names, dtype=object), points),
-            **columns,
-            **{name: getattr(curve, name) for name in _ALIKE},
+            **(columns or {}),
+            **{name: getattr(curve, name) for name in _OF_CURVE},
             "percent": np.tile(curve.percent.numpy(), len(names)),
             "distortion": curve.distortion.flatten().numpy(),
             "spread": curve.spread.flatten().numpy(),
@@ -51,13 +57,13 @@ def curve_table(curve: Curve, images: Sequence[str], **columns: Any) -> pd.DataF
 
 
 def curve_from_table(table: pd.DataFrame) -> tuple[Curve, tuple[str, ...]]:
-    """Put a curve together from its points.
+    """Make a curve from its points.
 
     Parameters
     ----------
     table : DataFrame
-        As of `curve_table`, or the part of a study's table that belongs to one curve: columns
-        that are not about an image or a point have one value.
+        A table of `curve_table`, or the part of a study's table that belongs to one curve. Columns
+        that do not describe an image or a point must have the same value in all rows.
 
     Returns
     -------
@@ -65,22 +71,25 @@ def curve_from_table(table: pd.DataFrame) -> tuple[Curve, tuple[str, ...]]:
         A row for each image, sorted by name, so that curves of the same images can be compared in
         pairs.
     images : tuple of str
-        Their names.
+        The names of the images.
 
     Raises
     ------
     ValueError
-        If the points are of several curves, or the images do not all have the same percentages.
+        If the points belong to several curves, or the images do not all have the same percentages.
     """
-    missing = {"image", *_ALIKE, *_POINT} - set(table.columns)
+    missing = {"image", *_OF_CURVE, *_OF_POINT} - set(table.columns)
     if missing:
         raise ValueError(f"a table of curves needs the columns {', '.join(sorted(missing))}")
     if table.empty:
         raise ValueError("the table has no points")
-    alike = [name for name in table.columns if name not in (*_OF_IMAGE, *_POINT)]
-    several = [name for name in alike if table[name].nunique(dropna=False) > 1]
-    if several:
-        raise ValueError(f"these are points of several curves: select by {', '.join(several)}")
+    ambiguous = [
+        name
+        for name in table.columns
+        if name not in (*_OF_IMAGE, *_OF_POINT) and table[name].nunique(dropna=False) > 1
+    ]
+    if ambiguous:
+        raise ValueError(f"these are points of several curves: select by {', '.join(ambiguous)}")
     if table.duplicated(["image", "percent"]).any():
         raise ValueError("an image has several points at one percentage")
     wide = table.pivot(index="image", columns="percent", values=["distortion", "spread"])
@@ -91,25 +100,25 @@ def curve_from_table(table: pd.DataFrame) -> tuple[Curve, tuple[str, ...]]:
         for name in ("distortion", "spread")
     )
     percent = torch.tensor(wide["distortion"].columns.to_numpy(np.float32))
-    settings: dict[str, Any] = {name: table[name].iloc[0] for name in _ALIKE}
-    settings["draws"] = int(settings["draws"])
-    return Curve(percent, distortion, spread, **settings), tuple(map(str, wide.index))
+    direction, protocol, measure, draws = (table[name].iloc[0] for name in _OF_CURVE)
+    curve = Curve(percent, distortion, spread, direction, protocol, measure, int(draws))
+    return curve, tuple(map(str, wide.index))
 
 
 def curves_from_table(table: pd.DataFrame, by: str = "series") -> dict[str, Curve]:
-    """Put a curve together for each value of a column, all of the same images.
+    """Make a curve for each value of a column, all of the same images.
 
     Parameters
     ----------
     table : DataFrame
         As for `curve_from_table`, with several values in one column.
     by : str
-        That column.
+        Name of that column.
 
     Returns
     -------
     dict of str to Curve
-        In the order in which they appear, as `rcx.evaluate.rate_distortion_curves` gives them.
+        The curves by their value, in the order in which the values appear in the table.
 
     Raises
     ------
@@ -118,10 +127,11 @@ def curves_from_table(table: pd.DataFrame, by: str = "series") -> dict[str, Curv
     """
     if by not in table.columns:
         raise ValueError(f"the table has no column {by!r}")
-    found = {
-        str(name): curve_from_table(part)
-        for name, part in table.groupby(by, sort=False, observed=True)
-    }
-    if len({names for _, names in found.values()}) > 1:
+    curves: dict[str, Curve] = {}
+    image_names = set()
+    for value, part in table.groupby(by, sort=False, observed=True):
+        curves[str(value)], images = curve_from_table(part)
+        image_names.add(images)
+    if len(image_names) > 1:
         raise ValueError(f"the curves by {by} are not of the same images")
-    return {name: curve for name, (curve, _) in found.items()}
+    return curves

@@ -1,4 +1,4 @@
-"""Explanations that show nothing, or everything: what a badly chosen lambda leads to."""
+"""Explanations that show nothing or everything, because lambda was chosen badly."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rcx.evaluate.statistics import mean_interval, share_interval
 from rcx.explain.explanation import BLACK, Explanation
 
 DENSE = 0.1
-"""An explanation that keeps more than this share of the coefficients is dense: photographs
-compressed to a tenth of their wavelet coefficients look as they did before, so that its picture
-says no more than the image."""
+"""An explanation is dense if it keeps more than this share of the coefficients. Photographs that
+are compressed to a tenth of their wavelet coefficients look unchanged, so that the picture of a
+dense explanation says no more than the image."""
 
 
 def degenerate_table(explanations: Mapping[str, Explanation | pd.DataFrame]) -> pd.DataFrame:
@@ -24,33 +24,33 @@ def degenerate_table(explanations: Mapping[str, Explanation | pd.DataFrame]) -> 
     Parameters
     ----------
     explanations : mapping of str to Explanation or DataFrame
-        By setting, such as a lambda; of the same images, at least 2. Or their rows in a study's
-        table of explanations.
+        The explanations by setting, such as a lambda, all of the same images, at least 2. A
+        DataFrame has their rows in a study's table of explanations.
 
     Returns
     -------
     DataFrame
-        A row for each setting, and as `rcx.evaluate.Interval` the shares of images whose
-        explanation is all black, is dense, is neither and keeps the label (``"useful"``), and the
-        mean non-sparsity and distortion.
+        A row for each setting, all values as `rcx.evaluate.Interval`. ``all black`` and ``dense``
+        are shares of the images; ``useful`` is the share whose explanation is neither of them and
+        keeps the label; ``non-sparsity`` and ``distortion`` are means.
     """
     rows = {}
-    for name, some in explanations.items():
-        one = some if isinstance(some, pd.DataFrame) else _numbers(some)
-        black, full = one["brightest"] < BLACK, one["nonsparsity"] > DENSE
-        useful = one["label_kept"].astype(bool) & ~black & ~full
-        rows[name] = {
+    for setting, explanation in explanations.items():
+        numbers = _numbers(explanation) if isinstance(explanation, Explanation) else explanation
+        black, dense = numbers["brightest"] < BLACK, numbers["nonsparsity"] > DENSE
+        useful = numbers["label_kept"].astype(bool) & ~black & ~dense
+        rows[setting] = {
             "all black": share_interval(black.to_numpy()),
-            "dense": share_interval(full.to_numpy()),
+            "dense": share_interval(dense.to_numpy()),
             "useful": share_interval(useful.to_numpy()),
-            "non-sparsity": mean_interval(one["nonsparsity"].to_numpy()),
-            "distortion": mean_interval(one["distortion"].to_numpy()),
+            "non-sparsity": mean_interval(numbers["nonsparsity"].to_numpy()),
+            "distortion": mean_interval(numbers["distortion"].to_numpy()),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _numbers(explanation: Explanation) -> pd.DataFrame:
-    """What a study's table of explanations says of them."""
+    """The columns of a study's table of explanations that `degenerate_table` reads."""
     brightest = explanation.picture.amax((1, 2, 3))
     names = ("nonsparsity", "distortion", "label_kept")
     return pd.DataFrame(
@@ -59,23 +59,31 @@ def _numbers(explanation: Explanation) -> pd.DataFrame:
 
 
 def lambda_sensitivity(path: Mapping[float, Explanation]) -> Tensor:
-    """How much sparser each image's explanation becomes as lambda grows.
+    """Measure how much sparser each image's explanation becomes as lambda grows.
 
     Parameters
     ----------
     path : mapping of float to Explanation
-        By lambda, of the same images, as from `explain_path`; at least two lambdas.
+        Explanations of the same images by lambda, as from `rcx.CartoonX.explain_path`; at least
+        two lambdas.
 
     Returns
     -------
     Tensor
-        ``(N,)``: by how many decades non-sparsity falls for each decade of lambda, from the
-        smallest to the largest; 0 where lambda does nothing. What keeps less than one coefficient
-        counts as one.
+        ``(N,)``: the number of decades by which non-sparsity falls for each decade of lambda, from
+        the smallest lambda to the largest. It is 0 where lambda changes nothing. A mask that keeps
+        less than one coefficient counts as keeping one.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two lambdas.
     """
     if len(path) < 2:
         raise ValueError("sensitivity needs at least two lambdas")
     low, high = min(path), max(path)
-    least = 1 / path[low].mask.shape[1]
-    most, fewest = (path[end].nonsparsity.clamp_min(least).log10() for end in (low, high))
-    return torch.as_tensor((most - fewest) / math.log10(high / low))
+    one_coefficient = 1 / path[low].mask.shape[1]
+    densest, sparsest = (
+        path[lambda_k].nonsparsity.clamp_min(one_coefficient).log10() for lambda_k in (low, high)
+    )
+    return torch.as_tensor((densest - sparsest) / math.log10(high / low))

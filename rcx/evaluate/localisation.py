@@ -1,8 +1,9 @@
-"""Whether an explanation shows the object, where the object's true outline is known."""
+"""How well an explanation shows the object, where the object's true outline is known."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import pandas as pd
 import torch
@@ -13,7 +14,7 @@ from rcx.evaluate.statistics import UNKNOWN, mean_interval
 
 
 def share_inside(maps: Tensor, object_masks: Tensor) -> Tensor:
-    """Share of a map's total that lies inside the object [1]_.
+    """Compute the share of a map's total that lies inside the object [1]_.
 
     Parameters
     ----------
@@ -28,6 +29,11 @@ def share_inside(maps: Tensor, object_masks: Tensor) -> Tensor:
         ``(N,)`` in [0, 1]; NaN for an empty map. A map without information gives the share of the
         image that the object covers.
 
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a map has negative values or NaN, or an image has no object.
+
     References
     ----------
     .. [1] H. Wang et al., "Score-CAM", CVPR Workshops 2020 (energy-based pointing game).
@@ -37,17 +43,22 @@ def share_inside(maps: Tensor, object_masks: Tensor) -> Tensor:
 
 
 def pointing(maps: Tensor, object_masks: Tensor) -> Tensor:
-    """Whether a map's maximum lies inside the object [1]_.
+    """Test whether a map's maximum lies inside the object [1]_.
 
     Parameters
     ----------
     maps, object_masks
-        As for `energy_inside`.
+        As for `share_inside`.
 
     Returns
     -------
     Tensor
-        ``(N,)``: 1 for a hit, 0 for a miss; of several equal maxima, the share of hits.
+        ``(N,)``: 1 for a hit, 0 for a miss. Of several equal maxima, it is the share of hits.
+
+    Raises
+    ------
+    ValueError
+        As for `share_inside`.
 
     References
     ----------
@@ -59,29 +70,34 @@ def pointing(maps: Tensor, object_masks: Tensor) -> Tensor:
 
 
 def overlap_at_area(maps: Tensor, object_masks: Tensor, *, seed: Seed = 0) -> Tensor:
-    """Intersection over union of the object and as many of the map's highest pixels.
+    """Compute the intersection over union of the object and as many of the map's highest pixels.
 
     Parameters
     ----------
     maps, object_masks
-        As for `energy_inside`.
+        As for `share_inside`.
     seed : int or sequence of int
-        Decides between equal pixels; see `rcx.evaluate.image_seeds`.
+        Seed that decides between equal pixels, see `rcx.evaluate.image_seeds`.
 
     Returns
     -------
     Tensor
         ``(N,)`` in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        As for `share_inside`.
     """
     maps = _checked(maps, object_masks)
-    place = torch.stack(
+    ranked = torch.stack(
         [
-            ranks(one.flatten(), generator_of(number, "ties"))
-            for one, number in zip(maps, image_seeds(seed, len(maps)), strict=True)
+            ranks(relevance.flatten(), generator_of(image_seed, "ties"))
+            for relevance, image_seed in zip(maps, image_seeds(seed, len(maps)), strict=True)
         ]
     )
     objects = object_masks.flatten(1)
-    highest = place < objects.sum(1, keepdim=True)
+    highest = ranked < objects.sum(1, keepdim=True)
     return (highest & objects).sum(1) / (highest | objects).sum(1)
 
 
@@ -93,31 +109,32 @@ def localisation_table(
     Parameters
     ----------
     maps : mapping of str to Tensor
-        By method, as for `energy_inside`.
+        Maps by method, as for `share_inside`.
     object_masks : Tensor or None
         ``(N, H, W)`` bool, N at least 2; None where the objects are not known.
     seed : int
-        Of ties and bootstrap.
+        Seed of ties and bootstrap.
 
     Returns
     -------
     DataFrame
-        A row for each method, and for each measure the `rcx.evaluate.Interval` of its mean; of
-        NaN where the objects are not known. An empty map has nothing on the object.
+        A row for each method and a column for each measure, with the `rcx.evaluate.Interval` of
+        the mean over the images. The interval has NaN where the objects are not known. An empty map
+        counts as having nothing on the object.
     """
-    measures = {
+    measures: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "energy inside": share_inside,
         "pointing game": pointing,
-        "overlap (IoU)": lambda one, objects: overlap_at_area(one, objects, seed=seed),
+        "overlap (IoU)": partial(overlap_at_area, seed=seed),
     }
     rows = {
         method: {
             name: UNKNOWN
             if object_masks is None
-            else mean_interval(measure(one, object_masks).nan_to_num(0), seed=seed)
+            else mean_interval(measure(relevance, object_masks).nan_to_num(0), seed=seed)
             for name, measure in measures.items()
         }
-        for method, one in maps.items()
+        for method, relevance in maps.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 

@@ -1,4 +1,4 @@
-"""The study's own code, unmodified, beside this package's: on the same noise, on this machine."""
+"""The study's own code, unmodified, run beside this package on the same noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pandas as pd
 import torch
@@ -25,7 +25,7 @@ from rcx.explain.pixel_rde import PixelRDE
 from rcx.representations.representation import Representation
 from rcx.solver.settings import SolverSettings
 
-# by method, the file and the class in it
+# the file of each method, and its class in that file
 _CODE: dict[type[CartoonX] | type[PixelRDE], tuple[str, str]] = {
     CartoonX: ("cartoonX.py", "CartoonX"),
     PixelRDE: ("pixelRDE.py", "PixelRDE"),
@@ -33,7 +33,7 @@ _CODE: dict[type[CartoonX] | type[PixelRDE], tuple[str, str]] = {
 
 
 class PublishedCodeError(ValueError):
-    """The study's code is not there, or cannot be run."""
+    """The study's code is missing or cannot be imported."""
 
 
 def published_code_table(
@@ -44,29 +44,32 @@ def published_code_table(
     Parameters
     ----------
     folder : Path
-        Where ``cartoonX.py`` and ``pixelRDE.py`` are: the folder ``cartoonx`` of the study's
-        repository [1]_. They are run as they are.
+        The folder ``cartoonx`` of the study's repository [1]_, with ``cartoonX.py`` and
+        ``pixelRDE.py``. They are run without changes, and need the extra ``rcx[bench]``.
     classifier : Classifier
-        What is explained, on the CPU.
+        The classifier that is explained, on the CPU.
     images : Tensor
         ``(N, 3, H, W)`` in [0, 1]. The study's code takes them one by one.
     steps : int
-        How many steps of both, at least 2.
+        Number of steps of both, at least 2.
     seed : int
-        Of the noise.
+        Seed of the noise.
 
     Returns
     -------
     DataFrame
-        A row for each method. Medians over the images of the seconds of a step by the study's code
-        and by the preset, of those of a default explanation, and of the ``ratio`` of the study's
-        seconds for all of its steps to these; then the largest relative difference of losses,
-        over the steps, and of pictures.
+        A row for each method. ``study's code, a step`` and ``preset, a step`` are seconds of a
+        step, ``default, in all`` are seconds of an explanation by the default solver, and ``ratio``
+        divides the study's seconds for all of its steps by the latter; all four are medians over
+        the images. ``losses apart`` is the largest relative difference of losses over the steps,
+        and ``pictures apart`` the largest difference of pictures.
 
     Raises
     ------
     PublishedCodeError
-        If the files are not there or cannot be imported.
+        If the files are missing or cannot be imported.
+    ValueError
+        If there are fewer than 2 steps.
 
     References
     ----------
@@ -74,41 +77,46 @@ def published_code_table(
     """
     if steps < 2:
         raise ValueError(f"steps must be at least 2, got {steps}")
-    few = SolverSettings.preset("published").model_copy(update={"steps": steps})
+    few_steps = SolverSettings.preset("published").model_copy(update={"steps": steps})
     rows = {}
-    for method, (file, name) in _CODE.items():
+    for method, (file, class_name) in _CODE.items():
         module = _imported(folder / file)
-        explainer = method(
-            classifier, distortion="probability", solver=few, seed=seed, device="cpu"
+        preset = method(
+            classifier, distortion="probability", solver=few_steps, seed=seed, device="cpu"
         )
-        usual = method(classifier, distortion="probability", seed=seed, device="cpu")
-        each = pd.DataFrame(
-            [_compared(module, name, explainer, usual, image) for image in images.split(1)]
+        default = method(classifier, distortion="probability", seed=seed, device="cpu")
+        by_image = pd.DataFrame(
+            [
+                _comparison(module, class_name, preset, default, image)
+                for image in torch.split(images, 1)
+            ]
         )
-        worst = [column for column in each if column.endswith("apart")]
-        rows[method.method] = pd.concat([each.drop(columns=worst).median(), each[worst].max()])
+        differences = [column for column in by_image if column.endswith("apart")]
+        rows[method.method] = pd.concat(
+            [by_image.drop(columns=differences).median(), by_image[differences].max()]
+        )
     return pd.DataFrame(rows).T
 
 
-def _compared(
-    module: Any, name: str, explainer: Explainer, usual: Explainer, image: Tensor
+def _comparison(
+    module: ModuleType, class_name: str, preset: Explainer, default: Explainer, image: Tensor
 ) -> dict[str, float]:
-    """Both on one image."""
-    losses, picture, theirs = _published_run(module, name, explainer, image)
-    ours, here = _timed_steps(explainer, image)
-    _, default = timed(usual, image)
+    """Explain one image by the study's code and by both solvers of this package."""
+    losses, picture, study_seconds = _published_run(module, class_name, preset, image)
+    explanation, preset_seconds = _timed_steps(preset, image)
+    _, default_seconds = timed(default, image)
     return {
-        "study's code, a step": theirs,
-        "preset, a step": here,
-        "default, in all": default,
-        "ratio": theirs * SolverSettings.preset("published").steps / default,
-        "losses apart": ((ours.history["loss"][0] - losses).abs() / losses).max().item(),
-        "pictures apart": (ours.picture[0, 0] - picture).abs().max().item(),
+        "study's code, a step": study_seconds,
+        "preset, a step": preset_seconds,
+        "default, in all": default_seconds,
+        "ratio": study_seconds * SolverSettings.preset("published").steps / default_seconds,
+        "losses apart": ((explanation.history["loss"][0] - losses).abs() / losses).max().item(),
+        "pictures apart": (explanation.picture[0, 0] - picture).abs().max().item(),
     }
 
 
-def _imported(path: Path) -> Any:
-    """A module of the study's code."""
+def _imported(path: Path) -> ModuleType:
+    """Import a file of the study's code."""
     if not path.is_file():
         raise PublishedCodeError(
             f"{path} is not there: clone https://github.com/elidub/MLRC-CartoonX and name the "
@@ -119,16 +127,19 @@ def _imported(path: Path) -> Any:
         raise PublishedCodeError(f"{path} is no Python module")
     module = importlib.util.module_from_spec(spec)
     try:
-        with warnings.catch_warnings():  # pytorch_wavelets imports pkg_resources, which warns
+        with warnings.catch_warnings():  # pytorch-wavelets imports pkg_resources, which warns
             warnings.simplefilter("ignore")
             spec.loader.exec_module(module)
     except ImportError as error:
-        raise PublishedCodeError(f"{path} cannot be imported: {error}") from error
+        raise PublishedCodeError(
+            f"{path} cannot be imported: {error}; pip install 'rcx[bench]' brings what the study's "
+            "code needs"
+        ) from error
     return module
 
 
 class _TorchOfOurNoise:
-    """Torch, but for ``randn``: it gives a step of the study's code the noise of one of ours."""
+    """Torch with another ``randn``, which gives the study's code the noise of this package."""
 
     def __init__(self, representation: Representation, seed: int) -> None:
         self._representation = representation
@@ -139,48 +150,48 @@ class _TorchOfOurNoise:
         return getattr(torch, name)
 
     def randn(self, shape: Sequence[int], **_: object) -> Tensor:
-        samples, colours, *wanted = shape
+        samples, colours, *band_shape = shape
         bands = self._representation.bands
-        band = next(band for band in bands if list(band.shape) == wanted)
-        if band == bands[0]:  # the first that a step asks for
+        band = next(band for band in bands if list(band.shape) == band_shape)
+        if band == bands[0]:  # a step asks for this band first
             length = self._representation.length
             self._fields = torch.randn(samples, colours, length, generator=self._generator)
-        return self._fields[..., band.positions].unflatten(-1, band.shape)
+        return self._fields[..., band.positions].reshape(samples, colours, *band.shape)
 
 
 def _published_run(
-    module: Any, name: str, explainer: Explainer, image: Tensor
+    module: ModuleType, class_name: str, explainer: Explainer, image: Tensor
 ) -> tuple[Tensor, Tensor, float]:
-    """Losses by step, picture ``(H, W)`` and seconds a step of the study's code."""
+    """Run the study's code: losses by step, picture ``(H, W)``, and seconds of a step."""
     solver, representation = explainer.solver, explainer.representation(image.shape[-2:])
-    module.torch = _TorchOfOurNoise(representation, explainer.seed)
+    vars(module)["torch"] = _TorchOfOurNoise(representation, explainer.seed)
     model = copy.deepcopy(explainer.classifier).eval()
-    path: list[str] = []
-    arguments: dict[str, Any] = {
+    image_path: list[str] = []
+    arguments: dict[str, object] = {
         "batch_size": solver.samples,
         "num_steps": solver.steps,
         "step_size": solver.learning_rate,
         "l1lambda": explainer.lambda_k,
     }
     if isinstance(explainer, CartoonX):
-        path = [""]  # of the image; read for other starts only
+        image_path = [""]  # the study's code reads it for other starts only
         arguments |= {
             "wave": explainer.wavelet,
             "mode": explainer.padding,
             "J": explainer.levels,
         }
-    run = getattr(module, name)(model, "cpu", **arguments)
+    explain = getattr(module, class_name)(model, "cpu", **arguments)
     target = int(model(image).argmax(1))
     begin = time.perf_counter()
-    with contextlib.redirect_stdout(io.StringIO()):  # it counts its steps
-        found = run(image.clone(), target, *path)
+    with contextlib.redirect_stdout(io.StringIO()):  # the study's code prints its steps
+        results = explain(image.clone(), target, *image_path)
     seconds = (time.perf_counter() - begin) / solver.steps
-    logs = next(part for part in found if isinstance(part, dict))
-    return torch.tensor(logs["loss"]), found[0].detach().squeeze(0), seconds
+    logs = next(result for result in results if isinstance(result, dict))
+    return torch.tensor(logs["loss"]), results[0].detach().squeeze(0), seconds
 
 
 def _timed_steps(explainer: Explainer, image: Tensor) -> tuple[Explanation, float]:
-    """Explain, and tell the seconds a step, without what comes before the first and after."""
+    """Explain an image, and measure the seconds of a step after the first."""
     stamps: list[float] = []
     explanation = explainer.explain(image, progress=lambda *_: stamps.append(time.perf_counter()))
     return explanation, (stamps[-1] - stamps[0]) / (len(stamps) - 1)

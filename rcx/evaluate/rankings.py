@@ -1,4 +1,4 @@
-"""Rankings: orders of coefficients, from explanations, from maps or at random; ties by a seed."""
+"""Rankings: orders of coefficients, made from explanations, from maps or at random."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rcx.explain.explanation import Explanation
 from rcx.representations.representation import Representation
 
 Seed = int | Sequence[int]
+"""One seed for a batch, or one for each image, see `rcx.evaluate.image_seeds`."""
 
 _STREAMS = {"order": 0, "ties": 1, "noise": 2}
 
@@ -26,11 +27,18 @@ class Ranking:
     Attributes
     ----------
     representation : Representation
-        What the relevance is a relevance of.
+        The representation whose coefficients are ordered.
     relevance : Tensor
-        ``(N, K)``, or ``(N, H, W)`` for pixels; larger is more relevant, and only the order counts.
+        ``(N, K)``, or ``(N, H, W)`` for pixels. A larger value is more relevant; only the order
+        counts.
     clamped_as_published : bool
-        Whether the published evaluation clamps this series, as it does for CartoonX only.
+        Whether the published evaluation clamps the images of this series, as it does for CartoonX
+        only.
+
+    Raises
+    ------
+    ValueError
+        If the relevance does not fit the representation, or has NaN.
     """
 
     representation: Representation
@@ -48,7 +56,7 @@ class Ranking:
                 f"got {tuple(self.relevance.shape)}"
             )
         if relevance.isnan().any():
-            raise ValueError("relevance has NaN, which has no place in an order")
+            raise ValueError("relevance has NaN, which cannot be ordered")
         object.__setattr__(self, "relevance", relevance)
 
     def __len__(self) -> int:
@@ -56,29 +64,29 @@ class Ranking:
 
     @classmethod
     def of(cls, explainer: Explainer, explanation: Explanation) -> Ranking:
-        """Order of an explanation's mask."""
+        """Order the coefficients by an explanation's mask."""
         representation = explainer.representation(explanation.picture.shape[-2:])
         return cls(representation, explanation.mask, explainer.method == "CartoonX")
 
     @classmethod
     def at_random(cls, representation: Representation, images: int, seed: Seed = 0) -> Ranking:
-        """Another random order for each image."""
+        """Draw a random order for each of a number of images."""
         rows = [
-            torch.rand(representation.length, generator=generator_of(number, "order"))
-            for number in image_seeds(seed, images)
+            torch.rand(representation.length, generator=generator_of(image_seed, "order"))
+            for image_seed in image_seeds(seed, images)
         ]
         return cls(representation, torch.stack(rows))
 
 
 def ranks(relevance: Tensor, generator: torch.Generator) -> Tensor:
-    """Place of each of K coefficients in the order of falling relevance, ties broken at random.
+    """Rank K coefficients by falling relevance, with ties broken at random.
 
     Parameters
     ----------
     relevance : Tensor
         ``(K,)``.
     generator : torch.Generator
-        Decides between equals.
+        Source of the random numbers that break ties.
 
     Returns
     -------
@@ -91,22 +99,42 @@ def ranks(relevance: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def image_seeds(seed: Seed, images: int) -> list[int]:
-    """One seed for each image, from one for the batch or as they are given.
+    """Make one seed for each image from the seed of the batch, or check the seeds that are given.
 
-    With them, the curve of one image can be recomputed alone:
-    ``seed=image_seeds(0, 100)[7:8]`` for the eighth of a hundred.
+    The curve of one image can then be computed again alone: ``seed=image_seeds(0, 100)[7:8]`` is
+    the seed of the eighth of a hundred images.
+
+    Parameters
+    ----------
+    seed : int or sequence of int
+        Seed of the batch, at least 0; or one seed for each image.
+    images : int
+        Number of images.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    ValueError
+        If the seed is negative, or there are not as many seeds as images.
     """
     if isinstance(seed, int):
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}")
-        return np.random.SeedSequence(seed).generate_state(images, np.uint32).tolist()
-    seeds = [int(number) for number in seed]
+        states = np.random.SeedSequence(seed).generate_state(images, np.uint32)
+        return [int(state) for state in states]
+    seeds = [int(image_seed) for image_seed in seed]
     if len(seeds) != images:
         raise ValueError(f"{len(seeds)} seeds do not fit {images} images")
     return seeds
 
 
 def generator_of(seed: int, stream: Literal["order", "ties", "noise"]) -> torch.Generator:
-    """Independent source for each use of a seed: a random order knows nothing of the noise."""
+    """Make an independent source of random numbers for each use of a seed.
+
+    A random order must not depend on the noise that is drawn with the same seed.
+    """
     (state,) = np.random.SeedSequence((seed, _STREAMS[stream])).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state) >> 1)

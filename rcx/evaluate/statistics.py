@@ -11,21 +11,28 @@ import numpy.typing as npt
 from scipy import stats
 
 Expected = Literal["lower", "higher"]
+"""What a claim expects of the first of two methods."""
+
+Outcome = Literal["as expected", "against", "open"]
+"""How a comparison bears on what a claim expects."""
+
 Verdict = Literal["supported", "not supported", "mixed"]
+"""How several comparisons bear on a claim."""
 
 LEVEL = 0.95
 """Confidence level of every interval, and one minus the size of every test."""
 
 _RESAMPLES = 9999
-_NUMBERS_AT_ONCE = 2**23  # of the resamples that are in memory together
+_NUMBERS_AT_ONCE = 2**23  # numbers in the resamples that are in memory together
 
 
 class Interval(NamedTuple):
-    """A mean over images with its bootstrap interval; arrays where there was one mean per column.
+    """A mean over images with its confidence interval.
 
     Attributes
     ----------
     mean, low, high : float or ndarray
+        The mean and the ends of the interval; arrays where there is one mean for each column.
     """
 
     mean: npt.NDArray[np.float64]
@@ -33,17 +40,17 @@ class Interval(NamedTuple):
     high: npt.NDArray[np.float64]
 
     def __format__(self, spec: str) -> str:
-        """Write as ``mean [low, high]``, each number by ``spec``."""
+        """Write as ``mean [low, high]``, with each number formatted by ``spec``."""
         mean, low, high = (format(float(number), spec or ".3f") for number in self)
         return f"{mean} [{low}, {high}]"
 
 
 UNKNOWN = Interval(*np.full(3, np.nan))
-"""What an interval is where there is nothing to measure."""
+"""The interval of NaN, where there is nothing to measure."""
 
 
 def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0) -> Interval:
-    """Mean over images, with a bootstrap interval over the images [1]_.
+    """Compute a mean over images with its bootstrap interval [1]_.
 
     Parameters
     ----------
@@ -53,12 +60,17 @@ def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0)
     level : float
         Confidence level in (0, 1).
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Returns
     -------
     Interval
-        Bias-corrected and accelerated; of no width where all images agree.
+        The interval is bias-corrected and accelerated. It has no width where all images agree.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 images, a value is not finite, or the level is out of range.
 
     References
     ----------
@@ -70,7 +82,7 @@ def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0)
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         # columns in which all images agree have no distribution; their interval is set below
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        found = stats.bootstrap(
+        interval = stats.bootstrap(
             (numbers,),
             np.mean,
             n_resamples=_RESAMPLES,
@@ -81,20 +93,20 @@ def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0)
             rng=np.random.default_rng(seed),
         ).confidence_interval
     mean = numbers.mean(axis=0)
-    low, high = (np.where(np.isnan(end), mean, end)[()] for end in (found.low, found.high))
+    low, high = (np.where(np.isnan(end), mean, end)[()] for end in (interval.low, interval.high))
     return Interval(mean, low, high)
 
 
 def share_interval(hits: npt.ArrayLike, *, level: float = LEVEL) -> Interval:
-    """Share of images of which something holds, with Wilson's score interval [1]_.
+    """Compute a share of the images with Wilson's score interval [1]_.
 
-    Unlike the bootstrap's, it has a width where all images agree: of six images none is not yet
-    never.
+    Unlike a bootstrap interval, it has a width where all images agree: none of six images is no
+    proof that there are none at all.
 
     Parameters
     ----------
     hits : array-like
-        ``(N,)`` bool, N at least 1.
+        ``(N,)`` bool, N at least 1: whether an image counts.
     level : float
         Confidence level in (0, 1).
 
@@ -102,6 +114,11 @@ def share_interval(hits: npt.ArrayLike, *, level: float = LEVEL) -> Interval:
     -------
     Interval
         In [0, 1]; ``mean`` is the share itself.
+
+    Raises
+    ------
+    ValueError
+        If the hits are no truth values, one for each image, or the level is out of range.
 
     References
     ----------
@@ -119,19 +136,20 @@ def share_interval(hits: npt.ArrayLike, *, level: float = LEVEL) -> Interval:
 
 
 class Comparison(NamedTuple):
-    """Two methods on the same images.
+    """Two methods compared on the same images.
 
     Attributes
     ----------
     difference : Interval
-        Of the mean difference, first minus second.
+        The mean difference, first minus second.
     wilcoxon : float
         p-value of the signed-rank test, two-sided.
     sign : float
         p-value of the sign test, two-sided.
     first_higher, first_lower : int
-        In how many images; ties are in neither.
+        Number of images in which the first method is higher, or lower. Ties count in neither.
     images : int
+        Number of images.
     """
 
     difference: Interval
@@ -158,11 +176,16 @@ def compare(
     -------
     Comparison
         Both p-values are 1 where the methods agree in every image.
+
+    Raises
+    ------
+    ValueError
+        If the two do not have one finite number for each of the same 2 or more images.
     """
-    one, other = _checked(first, "first"), _checked(second, "second")
-    if one.shape != other.shape or one.ndim != 1:
-        raise ValueError(f"pairs need two rows of one length, got {one.shape} and {other.shape}")
-    difference = one - other
+    left, right = _checked(first, "first"), _checked(second, "second")
+    if left.shape != right.shape or left.ndim != 1:
+        raise ValueError(f"pairs need two rows of one length, got {left.shape} and {right.shape}")
+    difference = left - right
     higher, lower = int((difference > 0).sum()), int((difference < 0).sum())
     untied = higher + lower
     return Comparison(
@@ -177,16 +200,35 @@ def compare(
 
 def outcome(
     comparison: Comparison, expected: Expected, *, margin: float = 0, level: float = LEVEL
-) -> Literal["as expected", "against", "open"]:
+) -> Outcome:
     """Say how a comparison bears on the expectation that the first method is lower, or higher.
 
-    A difference counts where its interval leaves out 0 and the signed-rank test agrees, at a
-    p-value below ``1 - level``; else the question stays open.
+    A difference counts if its interval does not contain 0 and the p-value of the signed-rank test
+    is below ``1 - level``. Otherwise the question stays open.
 
-    With a ``margin`` the expectation is that the first method is lower, or higher, or worse by less
-    than that. It is met where the interval is all on this side of the margin, of so many images
-    that a signed-rank test could tell, six at the usual level; a difference the other way counts
-    against it only where the interval reaches beyond the margin.
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison of the first method with the second.
+    expected : {"lower", "higher"}
+        What is expected of the first method.
+    margin : float
+        At least 0. With a positive margin, the expectation is also met if the first method is worse
+        by less than the margin: if the whole interval lies on the better side of the margin, and
+        there are enough images for a signed-rank test to reach the level (six at 0.95). A
+        difference in the other direction counts against the expectation only if the interval
+        reaches beyond the margin.
+    level : float
+        Confidence level of the interval, in (0, 1).
+
+    Returns
+    -------
+    {"as expected", "against", "open"}
+
+    Raises
+    ------
+    ValueError
+        If ``expected`` or ``margin`` is none of these values.
     """
     if expected not in get_args(Expected):
         raise ValueError(f"expected must be one of {get_args(Expected)}, got {expected!r}")
@@ -194,7 +236,7 @@ def outcome(
         raise ValueError(f"margin must be at least 0, got {margin!r}")
     _, low, high = comparison.difference
     within = high < margin if expected == "lower" else low > -margin
-    # the smallest p-value that a two-sided signed-rank test of so many images can have
+    # the left side is the smallest p-value of a two-sided signed-rank test of so many images
     if margin and within and 2.0 ** (1 - comparison.images) < 1 - level:
         return "as expected"
     if comparison.wilcoxon >= 1 - level or low <= 0 <= high:
@@ -205,26 +247,31 @@ def outcome(
 def verdict(
     comparisons: Sequence[tuple[Comparison, Expected]], *, margin: float = 0, level: float = LEVEL
 ) -> Verdict:
-    """Judge a claim by the comparisons in which it says which method is lower or higher.
+    """Judge a claim by the comparisons on which it makes a prediction.
 
     Parameters
     ----------
     comparisons : sequence of (Comparison, {"lower", "higher"})
-        Each with what the claim expects of the first method.
+        The comparisons, each with what the claim expects of the first method; at least one.
     margin, level : float
-        See `outcome`.
+        As for `outcome`.
 
     Returns
     -------
     {"supported", "not supported", "mixed"}
         "supported" if every comparison came out as expected, "not supported" if none did, "mixed"
-        if some did. An open comparison is not as expected: the claim has to be shown.
+        if some did. An open comparison does not count as expected, because a claim has to be shown.
+
+    Raises
+    ------
+    ValueError
+        If there is no comparison.
     """
     if not comparisons:
         raise ValueError("a verdict needs at least one comparison")
     met = [
-        outcome(one, expected, margin=margin, level=level) == "as expected"
-        for one, expected in comparisons
+        outcome(comparison, expected, margin=margin, level=level) == "as expected"
+        for comparison, expected in comparisons
     ]
     return "supported" if all(met) else "mixed" if any(met) else "not supported"
 

@@ -1,11 +1,11 @@
-"""Runs of the solver from different starts, as tables, and what they say."""
+"""Runs of the solver from different starts, as tables, and their summaries."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,16 @@ from rcx.solver.settings import SolverSettings
 from rcx.starts.initial import AnyStart
 
 POINTS = 40
-"""How many points of a loss curve are kept."""
+"""A loss curve has at most this number of points."""
 
 KEY = ["schedule", "start", "image", "seed"]
-"""Columns that tell one run from another."""
+"""Columns that identify a run."""
+
+
+class MakeExplainer(Protocol):
+    """A function that makes an explainer, such as ``partial(CartoonX, classifier)``."""
+
+    def __call__(self, *, start: AnyStart, solver: SolverSettings, seed: int) -> Explainer: ...
 
 
 class Trials(NamedTuple):
@@ -31,12 +37,14 @@ class Trials(NamedTuple):
     Attributes
     ----------
     runs : DataFrame
-        A row for each run: `KEY`; ``loss``, ``distortion``, ``nonsparsity`` by fresh noise;
-        ``label_kept``; ``converged``; ``steps``; ``seconds``, of the processor or else
-        of the GPU, with those that the start took.
+        A row for each run. ``schedule``, ``start``, ``image`` and ``seed`` identify it. ``loss``,
+        ``distortion`` and ``nonsparsity`` are measured with fresh noise. ``label_kept``,
+        ``converged`` and ``steps`` are those of the explanation. ``seconds`` are seconds of the
+        processor, or wall seconds on a GPU; they include the making of the start.
     curves : DataFrame
-        `KEY`, ``step``, ``loss``: the mean over a window of steps that ends there, at most
-        `POINTS` for each run. A step has few noise samples; a window has many.
+        The columns that identify a run, with ``step`` and ``loss``: at most 40 rows for each run.
+        A loss is the mean over a window of steps that ends with this step, because the few noise
+        samples of a single step say little.
     """
 
     runs: pd.DataFrame
@@ -44,12 +52,12 @@ class Trials(NamedTuple):
 
     @classmethod
     def cat(cls, parts: Sequence[Trials]) -> Trials:
-        """Join tables."""
-        return cls(*(pd.concat(some, ignore_index=True) for some in zip(*parts, strict=True)))
+        """Join the tables of several trials."""
+        return cls(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
 
 def run_trials(
-    make: Callable[..., Explainer],
+    make: MakeExplainer,
     images: Tensor,
     starts: Mapping[str, AnyStart],
     schedules: Mapping[str, SolverSettings],
@@ -63,51 +71,54 @@ def run_trials(
     Parameters
     ----------
     make : callable
-        Makes an explainer from ``start``, ``solver`` and ``seed``.
+        Makes an explainer from the keywords ``start``, ``solver`` and ``seed``.
     images : Tensor
         ``(N, C, H, W)`` in [0, 1].
-    starts, schedules : mappings
-        By name.
+    starts : mapping of str to str, Tensor or StartNetwork
+        Starting masks by name, as for `rcx.CartoonX`.
+    schedules : mapping of str to SolverSettings
+        Settings of the solver by name.
     seeds : sequence of int
-        Of the noise; a seed's noise is the same for every start.
-    done : container of tuples
-        Runs, by `KEY`, that are not needed again.
+        Seeds of the noise. The noise of a seed is the same for every start.
+    done : container of (str, str, int, int)
+        Runs that are left out, each as schedule, start, image and seed.
     first : int
         Number of the first image.
 
     Yields
     ------
     Trials
-        Of one image, seed, schedule and start, so that what is done can be kept.
+        The run of one image, seed, schedule and start, so that finished runs can be saved.
     """
-    for image, seed, (schedule, solver), (name, start) in product(
+    for row, seed, (schedule, solver), (start_name, start) in product(
         range(len(images)), seeds, schedules.items(), starts.items()
     ):
-        key = {"schedule": schedule, "start": name, "image": first + image, "seed": seed}
+        key = {"schedule": schedule, "start": start_name, "image": first + row, "seed": seed}
         if tuple(key.values()) in done:
             continue
         explainer = make(start=start, solver=solver, seed=seed)
-        # other work on the machine does not count as processor time
+        # processor time does not count other work on the machine
         clock = time.process_time if explainer.device.type == "cpu" else time.perf_counter
         begin = clock()
-        explanation = explainer.explain(images[image : image + 1])
+        explanation = explainer.explain(images[row : row + 1])
         seconds = clock() - begin
         yield _recorded(explanation, key, seconds)
 
 
 def _recorded(explanation: Explanation, key: Mapping[str, object], seconds: float) -> Trials:
     """Tables of one run."""
-    run: dict[str, Any] = {
+    steps = int(explanation.steps)
+    run = {
         **key,
         "loss": explanation.loss.item(),
         "distortion": explanation.distortion.item(),
         "nonsparsity": explanation.nonsparsity.item(),
         "label_kept": bool(explanation.label_kept),
         "converged": bool(explanation.converged),
-        "steps": int(explanation.steps),
+        "steps": steps,
         "seconds": seconds,
     }
-    losses = explanation.history["loss"][0, : run["steps"]].numpy()
+    losses = explanation.history["loss"][0, :steps].numpy()
     points = np.linspace(1, len(losses), min(POINTS, len(losses)))
     ends = np.unique(points.round().astype(int))
     window = max(1, len(losses) // POINTS)
@@ -116,25 +127,26 @@ def _recorded(explanation: Explanation, key: Mapping[str, object], seconds: floa
 
 
 def steps_to_reach(trials: Trials, goal: pd.Series, *, margin: float = 0.05) -> pd.Series:
-    """Steps until the loss comes down to what another run of the same image and seed ended with.
+    """Find the steps after which the loss of each run has come down to a goal.
 
     Parameters
     ----------
     trials : Trials
+        The runs.
     goal : Series
-        Loss by ``image`` and ``seed``.
+        Loss by ``image`` and ``seed``, such as the final loss of other runs.
     margin : float
-        How much above the goal counts as reached, relatively.
+        The goal counts as reached if the loss is at most ``1 + margin`` times the goal.
 
     Returns
     -------
     Series
-        By `KEY`; infinite where the goal is not reached.
+        Steps by schedule, start, image and seed; infinite where the goal is not reached.
     """
     curves = trials.curves.join(goal.rename("goal"), on=["image", "seed"])
     reached = curves["loss"] <= (1 + margin) * curves["goal"]
-    first = curves["step"].where(reached, np.inf)
-    return first.groupby([curves[name] for name in KEY]).min()
+    steps = curves["step"].where(reached, np.inf)
+    return steps.groupby([curves[name] for name in KEY]).min()
 
 
 def starts_table(
@@ -144,25 +156,32 @@ def starts_table(
     margin: float = 0.05,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Sum up runs, a row for each schedule and start.
+    """Sum up runs by schedule and start.
 
     Parameters
     ----------
     trials : Trials
+        The runs.
     reference : (str, str)
         Schedule and start whose final losses are the goal.
     margin : float
-        See `steps_to_reach`.
+        As for `steps_to_reach`.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     DataFrame
-        ``loss`` and ``difference`` from the goal, each an `rcx.evaluate.Interval` over images
-        (an image's seeds are averaged first, so that they do not count as images); median
-        ``steps to goal`` and ``seconds to goal``, infinite where fewer than half of the runs reach
-        it; mean ``steps`` and ``seconds`` taken; shares ``converged`` and ``ruined`` (label lost).
+        A row for each schedule and start. ``runs`` is their number. ``loss`` and ``difference``
+        from the goal are `rcx.evaluate.Interval` over images; the seeds of an image are averaged
+        first, so that they do not count as images. ``steps to goal`` and ``seconds to goal`` are
+        medians, infinite where fewer than half of the runs reach the goal. ``steps`` and
+        ``seconds`` are means. ``converged`` and ``ruined`` (label lost) are shares.
+
+    Raises
+    ------
+    ValueError
+        If the reference has no runs, or none in common with a schedule and start.
     """
     goal = final_losses(trials.runs, *reference)
     needed = steps_to_reach(trials, goal, margin=margin)
@@ -170,14 +189,14 @@ def starts_table(
     for (schedule, start), runs in trials.runs.groupby(["schedule", "start"], sort=False):
         runs = runs.set_index(KEY)
         steps = needed.reindex(runs.index, fill_value=np.inf)
-        pace = runs["seconds"] / runs["steps"].clip(lower=1)
-        first, second = paired_losses(trials.runs, (schedule, start), reference)
+        step_seconds = runs["seconds"] / runs["steps"].clip(lower=1)
+        losses, reference_losses = paired_losses(trials.runs, (schedule, start), reference)
         rows[schedule, start] = {
             "runs": len(runs),
-            "loss": _mean(first, seed),
-            "difference": _mean(first - second, seed),
+            "loss": _mean(losses, seed),
+            "difference": _mean(losses - reference_losses, seed),
             "steps to goal": steps.median(),
-            "seconds to goal": (steps * pace).median(),
+            "seconds to goal": (steps * step_seconds).median(),
             "steps": runs["steps"].mean(),
             "seconds": runs["seconds"].mean(),
             "converged": runs["converged"].mean(),
@@ -190,7 +209,10 @@ def starts_table(
 def paired_losses(
     runs: pd.DataFrame, first: tuple[str, str], second: tuple[str, str]
 ) -> tuple[pd.Series, pd.Series]:
-    """Final losses of two pairs of schedule and start, by image: means over the seeds of both."""
+    """Final losses by image of two pairs of schedule and start.
+
+    The losses are means over the seeds that both have in common.
+    """
     pairs = pd.concat([final_losses(runs, *first), final_losses(runs, *second)], axis=1).dropna()
     if pairs.empty:
         raise ValueError(f"{first} and {second} have no image and seed in common")
@@ -199,11 +221,11 @@ def paired_losses(
 
 
 def final_losses(runs: pd.DataFrame, schedule: str, start: str) -> pd.Series:
-    """Losses at the end, by image and seed."""
-    chosen = runs[(runs["schedule"] == schedule) & (runs["start"] == start)]
-    if chosen.empty:
+    """Final losses of a schedule and start, by image and seed."""
+    rows = runs[(runs["schedule"] == schedule) & (runs["start"] == start)]
+    if rows.empty:
         raise ValueError(f"there are no runs under {schedule!r} from {start!r}")
-    return chosen.set_index(["image", "seed"])["loss"]
+    return rows.set_index(["image", "seed"])["loss"]
 
 
 def _mean(values: pd.Series, seed: int) -> Interval:
@@ -213,19 +235,33 @@ def _mean(values: pd.Series, seed: int) -> Interval:
 def curve_intervals(
     trials: Trials, schedule: str, steps: npt.ArrayLike, *, seed: int = 0
 ) -> dict[str, Interval]:
-    """Mean loss over images at some steps, with intervals, for each start.
+    """Compute the mean loss over images, with intervals, at some steps.
 
-    A run that has stopped keeps its last loss, and one that has not begun its first.
+    Parameters
+    ----------
+    trials : Trials
+        The runs.
+    schedule : str
+        Schedule of the runs that are used.
+    steps : array-like
+        ``(Q,)``. After the end of a run its last loss counts, before its first point the first.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict of str to Interval
+        Intervals of Q means, by start.
     """
-    found = {}
+    intervals = {}
     curves = trials.curves[trials.curves["schedule"] == schedule]
-    for start, some in curves.groupby("start", sort=False):
+    for start, start_curves in curves.groupby("start", sort=False):
         rows: list[npt.NDArray[np.float64]] = []
-        for _, runs in some.groupby("image"):
-            each = [
-                np.interp(np.asarray(steps), run["step"].to_numpy(), run["loss"].to_numpy())
-                for _, run in runs.groupby("seed")
+        for _, image_curves in start_curves.groupby("image"):
+            losses = [
+                np.interp(np.asarray(steps), curve["step"].to_numpy(), curve["loss"].to_numpy())
+                for _, curve in image_curves.groupby("seed")
             ]
-            rows.append(np.mean(each, axis=0))
-        found[str(start)] = mean_interval(np.stack(rows), seed=seed)
-    return found
+            rows.append(np.mean(losses, axis=0))
+        intervals[str(start)] = mean_interval(np.stack(rows), seed=seed)
+    return intervals

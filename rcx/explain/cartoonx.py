@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rcx.classifiers.classifier import Classifier
 from rcx.explain.explainer import Explainer
-from rcx.representations.representation import Representation
 from rcx.representations.wavelets import Wavelets
 from rcx.solver.distortion import DistortionMeasure
-from rcx.solver.noise import adaptive_gaussian
 from rcx.solver.settings import Preset, SolverSettings
 from rcx.starts.initial import AnyStart
 
@@ -23,42 +21,50 @@ class CartoonX(Explainer):
     Parameters
     ----------
     classifier : Classifier, nn.Module or str
-        As for `rcx.load_classifier`. Comes back as it was.
+        The classifier, see `rcx.load_classifier`. It is not changed.
     lambda_k : float
-        Trade-off: distortion units per unit of non-sparsity, positive. The larger, the sparser.
-    wavelet, levels, padding
-        See `rcx.representations.Wavelets`.
+        Trade-off, positive: the distortion that a non-sparsity of 1 is worth. A larger one gives
+        sparser explanations.
+    wavelet : str
+        Name of a discrete wavelet of PyWavelets, such as ``"haar"``, see
+        `rcx.representations.Wavelets`.
+    levels : int
+        Number of levels of the wavelet transform, at least 1.
+    padding : str
+        How the transform continues an image beyond its edges, see `rcx.representations.Wavelets`.
     distortion : {"relative", "probability", "l2", "kl", "maximise-target"}
-        How far the answer moved, see `rcx.solver.distortion`. ``"probability"`` is the published
-        measure.
+        Measure of how far the answer moves, see `rcx.solver.distortion`. ``"probability"`` is the
+        published one.
     target_distortion : float, optional
-        Find each image's own lambda, the one at which its distortion is this large, within a tenth;
-        ``lambda_k`` is then where the search begins.
+        Distortion, positive, that each image is to have within a tenth. Each image then has its own
+        lambda, and the search for it begins at ``lambda_k``.
     start : str, Tensor or StartNetwork
-        Where the solver begins: ``"ones"``, ``"random"``, ``"uniform"``, ``"foreground"``,
-        ``"foreground-uniform"``, ``"predicted"``, a mask ``(K,)`` or ``(N, K)``, or a network, see
-        `rcx.starts.initial_mask`.
+        Mask that the solver starts from: ``"ones"``, ``"random"``, ``"uniform"``,
+        ``"foreground"``, ``"foreground-uniform"``, ``"predicted"``, a mask ``(K,)`` or ``(N, K)``,
+        or a network, see `rcx.starts.initial_mask`.
     solver : {"fast", "short", "published"} or SolverSettings, optional
-        How the mask is found, see `rcx.SolverSettings`; None takes ``default_solver``. The
-        published settings take 2,000 steps of 64 samples.
+        Settings of the solver, see `rcx.SolverSettings`. By default these are ``"fast"``. The
+        published ones take 2,000 steps of 64 samples.
     clamp : bool
-        Clamp obfuscated images to [0, 1] before they are classified, as published.
+        Whether to clamp obfuscated images to [0, 1] before they are classified, as published.
     seed : int
-        For the random draws, where `explain` is given no generator.
+        Seed of all random draws, if `explain` is given no generator.
     device : str or torch.device
-        ``"auto"`` takes a GPU where there is one.
+        Device to compute on. ``"auto"`` takes a GPU if there is one.
     batch_size : int, optional
-        Images optimised together; None takes 32 on a GPU, and 1 on a CPU, where more save no time
-        and one gives the same bits whatever else is explained in the call.
+        Number of images that are solved together, at least 1. By default this is 32 on a GPU and 1
+        on a CPU. There, more would not save time, and with 1 an image's bits do not depend on the
+        other images of the call.
     chunk : int, optional
-        Most obfuscated images in one pass through the network; None chooses.
+        Largest number of obfuscated images in one pass through the network, at least 1. By default
+        it depends on the size of the images and the device.
     evaluation_samples : int
-        Fresh noise samples for the distortion that is reported.
+        Number of fresh noise samples for the reported distortion, at least 1.
 
     Raises
     ------
     TypeError, ValueError
-        For settings that are none of the above.
+        For options of another type or outside these ranges.
 
     References
     ----------
@@ -104,36 +110,5 @@ class CartoonX(Explainer):
         self.wavelet, self.levels, self.padding = wavelet, levels, padding
 
     def representation(self, size: Sequence[int]) -> Wavelets:
-        """Wavelets for images of a size ``(H, W)``."""
+        """Make the wavelet transform of images of a size ``(H, W)``."""
         return Wavelets(size, self.wavelet, self.levels, self.padding)
-
-    def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
-        """Draw the cartoon: the grey image synthesised from its masked coefficients."""
-        grey = representation.analyse(images.mean(1, keepdim=True))
-        return representation.synthesise(mask[:, None] * grey).clamp(0, 1)
-
-    def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
-        """Amplitude, at each pixel, of what the mask keeps.
-
-        The image is synthesised in colour from its masked coefficients, less the mean of their
-        band, around which the noise lies that stands for what is not kept; its amplitude is the
-        root of the sum of squares over the colours. So a dark object counts as much as a bright
-        one, while in the cartoon's brightness it counts nothing.
-
-        Parameters
-        ----------
-        representation : Representation
-            Of the images' size.
-        images : Tensor
-            ``(N, C, H, W)``.
-        mask : Tensor
-            ``(N, K)``.
-
-        Returns
-        -------
-        Tensor
-            ``(N, 1, H, W)``, 0 where nothing is kept.
-        """
-        coefficients = representation.analyse(images)
-        kept = coefficients - adaptive_gaussian(coefficients, representation.bands).mean
-        return representation.synthesise(mask[:, None] * kept).norm(dim=1, keepdim=True)

@@ -1,10 +1,8 @@
-"""What CartoonX and Pixel RDE share: everything but the representation."""
+"""The explainer: all that CartoonX and Pixel RDE share, which is all but the representation."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -13,14 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from rcx.classifiers.classifier import Classifier, checked_logits, inference_copy
-from rcx.classifiers.devices import chosen_device
+from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
-from rcx.classifiers.targets import checked_targets
+from rcx.classifiers.targets import Target, checked_targets
+from rcx.explain.attribution import Attributing
+from rcx.explain.empty import warn_of_empty
 from rcx.explain.explanation import Explanation
-from rcx.explain.group import Batch, Group, StepCounter
+from rcx.explain.group import Batch, Group, StepCounter, noise_source
+from rcx.explain.lambda_path import path_steps, solve_path
 from rcx.explain.target_distortion import reach_distortion
 from rcx.images.checks import checked_images
-from rcx.representations.representation import Representation
 from rcx.solver.distortion import DistortionMeasure, check_measure
 from rcx.solver.lanes import Lanes
 from rcx.solver.loop import Progress, solve
@@ -31,20 +31,12 @@ from rcx.starts.initial import AnyStart, check_start, initial_mask, start_name
 from rcx.starts.network import shipped_network
 from rcx.system.machine import versions
 
-Target = int | Sequence[int] | Tensor | None
-"""Classes to explain: one for all images or one for each; None explains the predicted classes."""
 
-_BEYOND = 0.25  # how far from [0, 1] `attribute` takes a perturbed image for an image
+class Explainer(Attributing):
+    """The method, for a representation that a subclass chooses.
 
-
-class EmptyExplanationWarning(UserWarning):
-    """An explanation shows nothing, because showing nothing costs least."""
-
-
-class Explainer(ABC):
-    """The method, for a representation that a subclass names.
-
-    Use `rcx.CartoonX` or `rcx.PixelRDE`, which describe the parameters.
+    Use `rcx.CartoonX` or `rcx.PixelRDE`, which describe the parameters. A subclass for another
+    representation sets ``method`` to its own name and defines ``representation``.
     """
 
     method: ClassVar[str]
@@ -53,18 +45,18 @@ class Explainer(ABC):
     def __init__(
         self,
         classifier: Classifier | nn.Module | str,
-        lambda_k: float,
+        lambda_k: float = 20.0,
         *,
-        distortion: DistortionMeasure,
-        target_distortion: float | None,
-        start: AnyStart,
-        solver: Preset | SolverSettings | None,
-        clamp: bool,
-        seed: int,
-        device: str | torch.device,
-        batch_size: int | None,
-        chunk: int | None,
-        evaluation_samples: int,
+        distortion: DistortionMeasure = "relative",
+        target_distortion: float | None = None,
+        start: AnyStart = "ones",
+        solver: Preset | SolverSettings | None = None,
+        clamp: bool = True,
+        seed: int = 0,
+        device: str | torch.device = "auto",
+        batch_size: int | None = None,
+        chunk: int | None = None,
+        evaluation_samples: int = 64,
     ) -> None:
         self.classifier = load_classifier(classifier)
         self.lambda_k = checked_lambda(lambda_k)
@@ -84,22 +76,10 @@ class Explainer(ABC):
         if evaluation_samples < 1:
             raise ValueError(f"evaluation_samples must be at least 1, got {evaluation_samples}")
         self.seed, self.chunk, self.evaluation_samples = seed, chunk, evaluation_samples
-        self.device = chosen_device(device)
+        self.device = usable_device(device)
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else 32)
-
-    @abstractmethod
-    def representation(self, size: Sequence[int]) -> Representation:
-        """Representation of images of a size ``(H, W)``."""
-
-    @abstractmethod
-    def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
-        """Picture ``(N, 1, H, W)`` in [0, 1] that shows masks ``(N, K)`` of ``(N, C, H, W)``."""
-
-    @abstractmethod
-    def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
-        """Relevance ``(N, 1, H, W)`` of each pixel, not negative."""
 
     def objective(
         self,
@@ -113,18 +93,22 @@ class Explainer(ABC):
         antithetic: bool | None = None,
         first: int = 0,
     ) -> Objective:
-        """What explanations of images minimise; or what judges them, with other settings.
+        """Make the objective that explanations of images minimise, or one that judges them.
 
         Parameters
         ----------
         model : nn.Module or Lanes
-            The classifier, as its inference copy.
-        images, logits, target : Tensor
-            ``(N, C, H, W)``, ``(N, classes)`` and ``(N,)``, on the explainer's device.
+            The classifier's inference copy.
+        images : Tensor
+            ``(N, C, H, W)`` in [0, 1], on the explainer's device, as all other tensors.
+        logits : Tensor
+            ``(N, classes)``, the classifier's answers to the images.
+        target : Tensor
+            ``(N,)`` int64, the explained classes.
         measure, clamp, antithetic : optional
-            The explainer's own by default.
+            As for `rcx.solver.Objective`. By default they are those of the explainer.
         first : int
-            Number of the first image, for messages.
+            Number of the first image in error messages.
         """
         return Objective(
             model,
@@ -139,6 +123,7 @@ class Explainer(ABC):
             first=first,
         )
 
+    @torch.inference_mode(False)
     def explain(
         self,
         images: Tensor,
@@ -153,28 +138,31 @@ class Explainer(ABC):
         ----------
         images : Tensor
             ``(N, C, H, W)`` or ``(C, H, W)``, float, in [0, 1].
-        target : int, sequence of int or Tensor, optional
-            Classes to explain, one for all or one each; None explains the predicted classes.
+        target : int, str, sequence of int or Tensor, optional
+            Classes to explain: an index or a class's name for all images, or an index for each.
+            By default, the predicted classes are explained.
         generator : torch.Generator, optional
-            Source of all random draws; None makes one from ``seed``.
+            Source of all random draws. The next call with the same generator draws other noise. By
+            default, each call makes a generator from ``seed``.
         progress : callable, optional
-            Called after each step with the steps done and the most there may be.
+            Called after each step with the steps done and the largest number of steps.
 
         Returns
         -------
         Explanation
-            One row per image; the same rows as from explaining each image alone.
+            One row per image. Each is the same as from explaining the image alone.
 
         Raises
         ------
         TypeError, ValueError
-            For images, targets or settings that do not fit; `rcx.classifiers.ClassifierError`
-            where the classifier does not return finite logits.
+            For images, targets or settings that do not fit.
+        rcx.classifiers.ClassifierError
+            If the classifier does not return finite logits.
 
         Warns
         -----
         EmptyExplanationWarning
-            Where an explanation shows nothing.
+            If an explanation shows nothing.
         """
         batch = self._batch(images, target, generator)
         counter = StepCounter(progress, len(batch.groups) * self.solver.steps)
@@ -189,9 +177,10 @@ class Explainer(ABC):
                     goal = self.target_distortion
                     parts.append(reach_distortion(group, solution, self.solver, goal, counter))
         explanation = Explanation.cat(parts)
-        _warn_of_empty(explanation)
+        warn_of_empty(explanation)
         return explanation
 
+    @torch.inference_mode(False)
     def explain_path(
         self,
         images: Tensor,
@@ -201,20 +190,20 @@ class Explainer(ABC):
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
     ) -> list[Explanation]:
-        """Explain a batch of images for several lambdas, each from its neighbour's solution.
+        """Explain a batch of images for several lambdas.
 
-        The middle lambda is solved from the start mask. The others follow from it upwards and
-        downwards, each by the last part of the schedule only, because a mask moves little from one
-        lambda to the next. From the smallest lambda on, too much would be kept: the smaller
-        lambda, the less it tells from noise. From the largest one on, nothing might be left.
+        The solver starts from the start mask for the middle lambda only. For every other lambda it
+        continues the solution of the neighbouring lambda, with a part of the steps.
 
         Parameters
         ----------
-        images, target, generator, progress
-            As for `explain`; ``progress`` counts the steps of the whole path.
+        images, target, generator
+            As for `explain`.
         lambda_ks : sequence of float
-            Trade-offs, positive, in any order; ``lambda_k`` and ``target_distortion`` of the
-            explainer do not matter.
+            Trade-offs, positive, in any order. They replace ``lambda_k`` and ``target_distortion``
+            of the explainer.
+        progress : callable, optional
+            As for `explain`, but for the steps of the whole path.
 
         Returns
         -------
@@ -226,89 +215,29 @@ class Explainer(ABC):
         TypeError, ValueError
             As for `explain`, and for lambdas that are not positive.
         """
-        wanted = [checked_lambda(lambda_k) for lambda_k in lambda_ks]
-        if not wanted:
+        lambda_ks = [checked_lambda(lambda_k) for lambda_k in lambda_ks]
+        if not lambda_ks:
             raise ValueError("lambda_ks must name at least one lambda")
-        rising = sorted(set(wanted))
-        middle = len(rising) // 2
-        # each lambda but the middle one, with the neighbour that is solved before it
-        order = [(place, place - 1) for place in range(middle + 1, len(rising))]
-        order += [(place, place + 1) for place in range(middle - 1, -1, -1)]
-        short = {place: self.solver.warm(rising[place] / rising[near]) for place, near in order}
-        steps = self.solver.steps + sum(settings.steps for settings in short.values())
+        rising = sorted(set(lambda_ks))
+        middle = rising[len(rising) // 2]
         batch = self._batch(images, target, generator)
-        counter = StepCounter(progress, len(batch.groups) * steps)
+        counter = StepCounter(progress, len(batch.groups) * path_steps(rising, self.solver))
         parts: list[list[Explanation]] = []
         with Lanes(batch.model) as lanes:
             for number in range(len(batch.groups)):
-                group = self._group(batch, number, lanes, rising[middle])
-                solution = solve(group.problem, self.solver, counter.watch(self.solver.steps))
-                solutions = {middle: solution}
-                for place, near in order:
-                    lambda_k = torch.full_like(solution.lambda_k, rising[place])
-                    problem = group.problem.continued(solutions[near], lambda_k)
-                    watch = counter.watch(short[place].steps)
-                    solutions[place] = solve(problem, short[place], watch)
-                parts.append([group.explanation(solutions[place]) for place in range(len(rising))])
-        path = [Explanation.cat(some) for some in zip(*parts, strict=True)]
-        path = [
-            replace(one, settings={**one.settings, "lambda_k": lambda_k})
-            for one, lambda_k in zip(path, rising, strict=True)
-        ]
-        return [path[rising.index(lambda_k)] for lambda_k in wanted]
+                group = self._group(batch, number, lanes, middle)
+                solutions = solve_path(group.problem, rising, self.solver, counter)
+                parts.append([group.explanation(solution) for solution in solutions])
+        path = {}
+        for lambda_k, *rows in zip(rising, *parts, strict=True):
+            explanation = Explanation.cat(rows)
+            settings = {**explanation.settings, "lambda_k": lambda_k}
+            path[lambda_k] = replace(explanation, settings=settings)
+        return [path[lambda_k] for lambda_k in lambda_ks]
 
-    def attribute(
-        self,
-        inputs: Tensor | tuple[Tensor],
-        target: Target = None,
-        *,
-        generator: torch.Generator | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor | tuple[Tensor]:
-        """Relevance of pixels, by the interface that captum's attributions have.
-
-        Parameters
-        ----------
-        inputs : Tensor or tuple of Tensor
-            Images ``(N, C, H, W)`` in [0, 1], or a tuple of this one tensor. Values that leave
-            [0, 1] by no more than a quarter, as where captum perturbs images, are clamped.
-        target, generator, progress
-            As for `explain`.
-
-        Returns
-        -------
-        Tensor or tuple of Tensor
-            In the shape of ``inputs``, on their device, not negative: the same for all colours,
-            as masks are shared by them. See `relevance`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            As for `explain`.
-        """
-        if isinstance(inputs, tuple):
-            if len(inputs) != 1:
-                raise ValueError(f"inputs must be one batch of images, got {len(inputs)} tensors")
-            (images,) = inputs
-        else:
-            images = inputs
-        if not isinstance(images, Tensor) or images.ndim != 4:
-            raise TypeError("inputs must be a float tensor (N, C, H, W) in [0, 1]")
-        # what lies farther out, or is NaN, stays what it is, for `explain` to refuse
-        near = images.detach()
-        near = torch.where((near - 0.5).abs() <= 0.5 + _BEYOND, near.clamp(0, 1), near)
-        with torch.enable_grad():  # captum's metrics forbid gradients around the call
-            explanation = self.explain(near, target, generator=generator, progress=progress)
-        representation = self.representation(images.shape[-2:])
-        relevance = self.relevance(representation, near.float().cpu(), explanation.mask)
-        # captum takes views of the result
-        attribution = relevance.expand(images.shape).contiguous().to(images)
-        return (attribution,) if isinstance(inputs, tuple) else attribution
-
-    @torch.inference_mode(False)
     def _batch(self, images: Tensor, target: Target, generator: torch.Generator | None) -> Batch:
-        """Check what is to be explained, and ask the classifier about it, group by group."""
-        # a copy made outside of the caller's inference mode can take part in a gradient
+        """Check the arguments of a call, and classify the images group by group."""
+        # Unlike a tensor that was made in inference mode, a copy can take part in a gradient.
         images = checked_images(images).to(self.device, copy=True)
         start = self.start
         if isinstance(start, Tensor) and start.ndim > 1 and len(start) != len(images):
@@ -316,33 +245,28 @@ class Explainer(ABC):
                 "a starting mask must have the shape (K,), or one row for each of the "
                 f"{len(images)} images, got {tuple(start.shape)}"
             )
-        if generator is None:
-            noise = torch.Generator().manual_seed(self.seed)
-        else:
-            noise = generator.clone_state()
-            # the next call with the same generator draws other noise
-            torch.rand((), generator=generator, device=generator.device)
+        noise = noise_source(generator, self.seed)
         settings = self._settings(images, noise)
         model = inference_copy(self.classifier, self.device, images)
         model.to(memory_format=torch.channels_last)
-        groups = images.split(self.batch_size)
+        groups = torch.split(images, self.batch_size)
         firsts = range(0, len(images), self.batch_size)
         with torch.no_grad():
             logits = [
                 checked_logits(model, group, first=first)
                 for group, first in zip(groups, firsts, strict=True)
             ]
-        targets = checked_targets(target, torch.cat(logits)).split(self.batch_size)
-        return Batch(model, groups, tuple(logits), targets, noise, settings)
+        targets = checked_targets(target, torch.cat(logits), model)
+        split_targets = torch.split(targets, self.batch_size)
+        return Batch(model, groups, tuple(logits), split_targets, noise, settings)
 
-    @torch.inference_mode(False)
     def _group(self, batch: Batch, number: int, lanes: Lanes, lambda_k: float) -> Group:
-        """One group of a batch, with its starting masks for a lambda."""
+        """Make one group of a batch, with its starting masks for a lambda."""
         images, first = batch.groups[number], number * self.batch_size
         objective = self.objective(
             lanes, images, batch.logits[number], batch.targets[number], first=first
         )
-        # every group draws from the same state: a result does not depend on what came before
+        # Every group draws from the same state, so that it does not depend on earlier groups.
         noise = batch.noise.clone_state()
         lambda_ks = torch.full((len(images),), lambda_k)
         start = self.start
@@ -354,6 +278,7 @@ class Explainer(ABC):
         return Group(problem, images, self.picture, self.evaluation_samples, names, batch.settings)
 
     def _settings(self, images: Tensor, noise: torch.Generator) -> dict[str, Any]:
+        """Describe all that determines an explanation, as plain JSON values."""
         return {
             "method": self.method,
             "representation": repr(self.representation(images.shape[-2:])),
@@ -371,22 +296,3 @@ class Explainer(ABC):
             "device": str(self.device),
             "versions": versions(),
         }
-
-
-def _warn_of_empty(explanation: Explanation) -> None:
-    """Say which images have an empty explanation, and what helps."""
-    empty = explanation.empty.nonzero().flatten().tolist()
-    if not empty:
-        return
-    row = explanation[empty[0]]
-    which = f"image {empty[0]}" + (f" and {len(empty) - 1} more" if len(empty) > 1 else "")
-    remedy = "a smaller lambda_k"
-    if row.settings["distortion"] == "probability":
-        remedy += ', or distortion="relative"'
-    warnings.warn(
-        f"the explanation of {which} is empty: at lambda_k = {float(row.lambda_k):g}, keeping the "
-        f"class (probability {float(row.probability):.3f}) costs more than losing it; "
-        f"use {remedy}",
-        EmptyExplanationWarning,
-        stacklevel=3,
-    )

@@ -1,4 +1,4 @@
-"""Figures of explanations: beside their images, and on the way to them."""
+"""Figures of explanations: beside their images, and their curves over the solver's steps."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from rcx.explain.explanation import Explanation
 from rcx.images.figures import (
+    COLOURS,
     FAINT,
     INK,
     RED,
-    STYLE,
     StyledFigure,
     picture_grid,
     style,
@@ -28,15 +29,15 @@ def explanation_figure(
     Parameters
     ----------
     explanations : Explanation or sequence of Explanation
-        One column each, such as a CartoonX and a Pixel RDE, each of the same N images.
+        A column for each, such as one by CartoonX and one by Pixel RDE, all of the same N images.
     titles : sequence of str, optional
-        Of the explanations' columns; the methods' names by default.
+        Titles of the explanations' columns; by default the methods' names.
 
     Returns
     -------
-    Figure
-        Below each image the class and its probability; below each explanation the probability
-        before and after, non-sparsity and distortion, in red where the label is lost.
+    StyledFigure
+        The class and its probability stand below each image. The probability before and after, the
+        non-sparsity and the distortion stand below each explanation, in red if the label is lost.
 
     Raises
     ------
@@ -50,52 +51,62 @@ def explanation_figure(
     if titles is None:
         titles = [str(column.settings.get("method", "explanation")) for column in columns]
     rows, captions, colours = [], [], []
-    for number, first in enumerate(columns[0]):
-        alone = [first, *(column[number] for column in columns[1:])]
-        rows.append([first.images[0] / 255, *(one.picture[0] for one in alone)])
-        captions.append([_image_caption(first), *(_caption(one) for one in alone)])
-        colours.append([INK, *(INK if bool(one.label_kept) else RED for one in alone)])
+    for row in zip(*columns, strict=True):
+        rows.append([row[0].images[0] / 255, *(explanation.picture[0] for explanation in row)])
+        captions.append([_image_caption(row[0]), *(_caption(explanation) for explanation in row)])
+        colours.append(
+            [INK, *(INK if bool(explanation.label_kept) else RED for explanation in row)]
+        )
     return picture_grid(rows, ["Image", *titles], captions, colours)
 
 
-def _image_caption(one: Explanation) -> str:
+def _name(explanation: Explanation, index: Tensor) -> str:
+    """Name of a class, short enough for a caption."""
+    return shortened(explanation.label(int(index)), 24)
+
+
+def _image_caption(explanation: Explanation) -> str:
+    """Two lines: the class and its probability."""
     target, predicted = (
-        shortened(one.label(int(index)), 24) for index in (one.target, one.predicted)
+        _name(explanation, index) for index in (explanation.target, explanation.predicted)
     )
-    probability = f"probability {float(one.probability):.3f}"
+    probability = f"probability {float(explanation.probability):.3f}"
     if target == predicted:
         return f"{target}\n{probability}"
     return f"predicted {predicted}\nexplained {target}, {probability}"
 
 
-def _caption(one: Explanation) -> str:
-    """Three lines: class, probability before and after; non-sparsity and distortion."""
-    after = f"{float(one.probability):.3f} → {float(one.probability_after):.3f}"
-    name = shortened(one.label(int(one.target)), 24)
-    if bool(one.empty):
+def _caption(explanation: Explanation) -> str:
+    """Three lines: the class, its probability before and after, non-sparsity and distortion."""
+    name = _name(explanation, explanation.target)
+    if bool(explanation.empty):
         name += ": empty, costs too much"
-    elif not bool(one.label_kept):
-        name += f" lost to {shortened(one.label(int(one.predicted_after)), 24)}"
-    numbers = f"non-sparsity {float(one.nonsparsity):.4f}, distortion {float(one.distortion):.4f}"
-    return f"{shortened(name, 44)}\nprobability {after}\n{numbers}"
+    elif not bool(explanation.label_kept):
+        name += f" lost to {_name(explanation, explanation.predicted_after)}"
+    before, after = float(explanation.probability), float(explanation.probability_after)
+    rate, distortion = float(explanation.nonsparsity), float(explanation.distortion)
+    return (
+        f"{shortened(name, 44)}\nprobability {before:.3f} → {after:.3f}\n"
+        f"non-sparsity {rate:.4f}, distortion {distortion:.4f}"
+    )
 
 
 def history_figure(
     explanations: Explanation | Sequence[Explanation], labels: Sequence[str] | None = None
 ) -> StyledFigure:
-    """Show how distortion, non-sparsity, loss and residual went over the solver's steps.
+    """Show distortion, non-sparsity, loss and residual over the solver's steps.
 
     Parameters
     ----------
     explanations : Explanation or sequence of Explanation
-        A colour each: a thin line for each image, a thick one for their median.
+        Each has a colour, with a thin line for each image and a thick one for their median.
     labels : sequence of str, optional
-        For the legend; the methods' names by default.
+        Labels of the legend; by default the methods' names.
 
     Returns
     -------
-    Figure
-        A dotted line in the last panel is the tolerance, below which an image stops.
+    StyledFigure
+        A dotted line in the panel of the residual is the tolerance, below which an image stops.
     """
     runs = [explanations] if isinstance(explanations, Explanation) else list(explanations)
     if labels is None:
@@ -106,10 +117,9 @@ def history_figure(
         panels = figure.subplots(2, 2).flatten()
         for axes, name in zip(panels, names, strict=True):
             key = name.replace("-", "")
-            cycle = STYLE["axes.prop_cycle"].by_key()["color"]
             for number, (run, label) in enumerate(zip(runs, labels, strict=True)):
-                colour = cycle[number % len(cycle)]
-                # an image that has stopped keeps its last value
+                colour = COLOURS[number % len(COLOURS)]
+                # The curve of an image that has stopped stays at its last value.
                 curves = pd.DataFrame(run.history[key].numpy()).ffill(axis=1).to_numpy()
                 steps = np.arange(1, curves.shape[1] + 1)
                 axes.plot(steps, curves.T, color=colour, alpha=0.35, linewidth=0.8)

@@ -1,4 +1,4 @@
-"""Images that are solved together, and their masks as explanations."""
+"""Groups of images that are solved together, and how a solution becomes an explanation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rcx.representations.representation import Representation
 from rcx.solver.loop import Progress, Watch
 from rcx.solver.problem import Problem, Solution
 
-# tells the seed of the noise that judges a mask from the seed of the noise that found it
+# Changes the seed, so that the noise that judges a mask is not that of the solver.
 _FRESH = 0x5EED
 
 Draw = Callable[[Representation, Tensor, Tensor], Tensor]
-"""Makes pictures ``(N, 1, H, W)`` of images ``(N, C, H, W)`` and their masks ``(N, K)``."""
+"""A function that draws images ``(N, C, H, W)`` and their masks ``(N, K)``, as ``(N, 1, H, W)``."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,15 @@ class Batch:
     model : Classifier
         The classifier's inference copy.
     groups : tuple of Tensor
-        ``(n, C, H, W)`` each.
-    logits, targets : tuple of Tensor
-        ``(n, classes)`` and ``(n,)`` for each group.
+        The images of each group, ``(n, C, H, W)``.
+    logits : tuple of Tensor
+        The classifier's answers to each group, ``(n, classes)``.
+    targets : tuple of Tensor
+        The explained classes of each group, ``(n,)``.
     noise : torch.Generator
-        From whose state every group draws.
+        Source of the noise. Every group draws from a copy.
     settings : dict
-        Of the explanations.
+        The settings that the explanations record.
     """
 
     model: Classifier
@@ -55,17 +57,17 @@ class Group:
     Attributes
     ----------
     problem : Problem
-        Of the N images.
+        The problem of the N images.
     images : Tensor
         ``(N, C, H, W)``.
     draw : callable
-        Makes pictures of masks.
+        The function that draws masks.
     evaluation_samples : int
-        Fresh noise samples that judge a mask.
+        Number of fresh noise samples by which a mask is judged.
     class_names : sequence of str or None
-        By class index.
+        Names of all classes, by index.
     settings : dict
-        Of the explanations.
+        The settings that the explanations record.
     """
 
     problem: Problem
@@ -76,27 +78,27 @@ class Group:
     settings: dict[str, Any]
 
     def select(self, rows: Tensor) -> Group:
-        """The same for the images ``rows`` ``(n,)`` alone."""
+        """Return the group of the images ``rows`` ``(n,)`` alone."""
         return replace(self, problem=self.problem.select(rows), images=self.images[rows])
 
     @torch.no_grad()
     def explanation(self, solution: Solution) -> Explanation:
-        """Judge a solution of the problem by fresh noise, and draw it."""
+        """Judge a solution of the problem with fresh noise, and draw it."""
         objective, noise = self.problem.objective, self.problem.noise
-        # a generator of its own: this noise does not depend on how many steps were taken
+        # A new generator makes this noise independent of the number of steps taken.
         fresh = torch.Generator(noise.device).manual_seed(noise.initial_seed() ^ _FRESH)
         answer = objective.answer(solution.mask, objective.draw(self.evaluation_samples, fresh))
         target = objective.target
         predicted, after = objective.logits.argmax(1), answer.probabilities.argmax(1)
         rate = solution.mask.mean(1)
-        classes = torch.cat((target, predicted, after)).unique().tolist()
+        classes = {index for indices in (target, predicted, after) for index in indices.tolist()}
         names = self.class_names or ()
         return Explanation(
             images=(255 * self.images).round().to(torch.uint8).cpu(),
             picture=self.draw(objective.representation, self.images, solution.mask).cpu(),
             mask=solution.mask.cpu(),
             distortion=answer.distortion.cpu(),
-            distortion_error=answer.spread.cpu(),
+            distortion_error=answer.distortion_error.cpu(),
             nonsparsity=rate.cpu(),
             loss=(answer.distortion + solution.lambda_k * rate).cpu(),
             lambda_k=solution.lambda_k.cpu(),
@@ -110,27 +112,39 @@ class Group:
             steps=solution.steps,
             residual=solution.residual.cpu(),
             history=solution.history,
-            class_names={index: names[index] for index in classes if index < len(names)},
+            class_names={index: names[index] for index in sorted(classes) if index < len(names)},
             settings=self.settings,
         )
 
 
+def noise_source(generator: torch.Generator | None, seed: int) -> torch.Generator:
+    """Return the source of a call's noise: a copy of the user's generator, or one from a seed.
+
+    The user's generator moves on, so that the next call with it draws other noise.
+    """
+    if generator is None:
+        return torch.Generator().manual_seed(seed)
+    noise = generator.clone_state()
+    torch.rand((), generator=generator, device=generator.device)
+    return noise
+
+
 class StepCounter:
-    """Tells the steps of several solves as the steps of one work.
+    """Reports the steps of several solves, one after the other, as those of one piece of work.
 
     Parameters
     ----------
     progress : callable or None
-        Is told the steps that are done, and the most that there may be.
+        Called with the steps done and the largest number of steps.
     planned : int
-        The most steps, as far as is known from the start.
+        Largest number of steps, as far as it is known at first.
     """
 
     def __init__(self, progress: Progress | None, planned: int) -> None:
         self._progress, self._planned, self._before = progress, planned, 0
 
     def watch(self, steps: int) -> Watch | None:
-        """For the next solve, which takes at most so many steps."""
+        """Return what the next solve, of at most so many steps, is to call after each step."""
         before, self._before = self._before, self._before + steps
         self._planned = planned = max(self._planned, self._before)
         progress = self._progress

@@ -21,14 +21,26 @@ class PixelRDE(Explainer):
 
     Parameters
     ----------
-    classifier, distortion, target_distortion, start, solver, seed, device, batch_size, chunk
-        As for `rcx.CartoonX`.
+    classifier : Classifier, nn.Module or str
+        The classifier, see `rcx.load_classifier`. It is not changed.
     lambda_k : float
-        Trade-off, positive; 4 by default, as in the report.
+        Trade-off, positive. The default is that of the report.
+    distortion : {"relative", "probability", "l2", "kl", "maximise-target"}
+        Measure of how far the answer moves, see `rcx.solver.distortion`. ``"probability"`` is the
+        published one.
+    target_distortion : float, optional
+        As for `rcx.CartoonX`.
+    start : str, Tensor or StartNetwork
+        Mask that the solver starts from: ``"ones"``, ``"random"``, ``"uniform"``,
+        ``"foreground"``, ``"foreground-uniform"``, ``"predicted"``, a mask ``(K,)`` or ``(N, K)``,
+        or a network, see `rcx.starts.initial_mask`.
+    solver : {"fast", "short", "published"} or SolverSettings, optional
+        Settings of the solver, see `rcx.SolverSettings`. By default these are ``"fast"`` with 180
+        steps.
     clamp : bool
-        Clamp obfuscated images to [0, 1] before they are classified. The published code does this
-        for CartoonX only; hence False.
-    evaluation_samples : int
+        Whether to clamp obfuscated images to [0, 1] before they are classified. The published code
+        does so for CartoonX only.
+    seed, device, batch_size, chunk, evaluation_samples
         As for `rcx.CartoonX`.
 
     Raises
@@ -43,7 +55,7 @@ class PixelRDE(Explainer):
     """
 
     method = "Pixel RDE"
-    # its masks are far from the published schedule's with fewer steps than a cartoon needs
+    # With fewer steps, the masks differ much from those of the published schedule.
     default_solver = SolverSettings(steps=180)
 
     def __init__(
@@ -78,13 +90,13 @@ class PixelRDE(Explainer):
         )
 
     def representation(self, size: Sequence[int]) -> Pixels:
-        """Pixels of images of a size ``(H, W)``."""
+        """Make the representation of images of a size ``(H, W)`` by their pixels."""
         return Pixels(size)
 
     def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
-        """Draw the mask itself."""
+        """Draw masks ``(N, K)`` as they are, ``(N, 1, H, W)``."""
         return representation.synthesise(mask[:, None])
 
     def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
-        """The mask itself, ``(N, 1, H, W)``."""
+        """Return the masks ``(N, K)`` themselves, ``(N, 1, H, W)``."""
         return self.picture(representation, images, mask)

@@ -12,8 +12,12 @@ from torch import Tensor, nn
 from rcx.classifiers.classifier import Classifier
 from rcx.explain.cartoonx import CartoonX
 from rcx.explain.pixel_rde import PixelRDE
+from rcx.solver.distortion import DistortionMeasure
+from rcx.solver.settings import Preset, SolverSettings
+from rcx.starts.initial import AnyStart
 
 Method = Literal["CartoonX", "PixelRDE"]
+"""Names of the explainers."""
 
 _METHODS: dict[Method, type[CartoonX] | type[PixelRDE]] = {
     "CartoonX": CartoonX,
@@ -27,37 +31,67 @@ def explain_func(
     targets: npt.ArrayLike | Tensor,
     *,
     method: Method = "CartoonX",
+    lambda_k: float | None = None,
+    wavelet: str | None = None,
+    levels: int | None = None,
+    padding: str | None = None,
+    distortion: DistortionMeasure = "relative",
+    target_distortion: float | None = None,
+    start: AnyStart = "ones",
+    solver: Preset | SolverSettings | None = None,
+    clamp: bool | None = None,
+    seed: int = 0,
     device: str | torch.device | None = None,
-    **options: Any,
+    batch_size: int | None = None,
+    chunk: int | None = None,
+    evaluation_samples: int = 64,
 ) -> npt.NDArray[np.float32]:
-    """Explain images by the convention of Quantus [1]_: arrays go in, an array comes out.
+    """Explain images by the convention of Quantus [1]_: from arrays to an array.
 
     Parameters
     ----------
     model : Classifier or nn.Module
-        From images in [0, 1] to logits: a module that expects normalised images is to be wrapped
-        first, see `rcx.load_classifier`. Comes back as it was.
+        The classifier, from images in [0, 1] to logits. It is not changed. Wrap a module that
+        expects normalised images first, see `rcx.load_classifier`.
     inputs : array-like or Tensor
-        ``(N, C, H, W)`` in [0, 1]. As in `rcx.CartoonX.attribute`, what leaves the range a little
-        is clamped.
+        ``(N, C, H, W)`` in [0, 1]. Values outside by at most 0.25 are clamped.
     targets : array-like or Tensor
-        ``(N,)`` or one number: classes to explain.
+        ``(N,)`` or one number, the classes to explain.
     method : {"CartoonX", "PixelRDE"}
         The explainer.
+    lambda_k : float, optional
+        Trade-off, positive. By default it is 20 for CartoonX and 4 for Pixel RDE.
+    wavelet, levels, padding : optional
+        As for `rcx.CartoonX`. Pixel RDE has none of them.
+    distortion : {"relative", "probability", "l2", "kl", "maximise-target"}
+        Measure of how far the answer moves, see `rcx.solver.distortion`. ``"probability"`` is the
+        published one.
+    target_distortion : float, optional
+        As for `rcx.CartoonX`.
+    start : str, Tensor or StartNetwork
+        Mask that the solver starts from: ``"ones"``, ``"random"``, ``"uniform"``,
+        ``"foreground"``, ``"foreground-uniform"``, ``"predicted"``, a mask ``(K,)`` or ``(N, K)``,
+        or a network, see `rcx.starts.initial_mask`.
+    solver : {"fast", "short", "published"} or SolverSettings, optional
+        Settings of the solver, see `rcx.SolverSettings`. By default they are those of the method.
+    clamp : bool, optional
+        Whether to clamp obfuscated images to [0, 1]. By default CartoonX does, and Pixel RDE not.
     device : str or torch.device, optional
-        None, as Quantus passes where it is told nothing, takes a GPU where there is one.
-    **options
-        Of the explainer, as ``lambda_k`` and ``seed``.
+        Device to compute on. None and ``"auto"`` take a GPU if there is one. Quantus passes None
+        if it is told nothing.
+    seed, batch_size, chunk, evaluation_samples
+        As for `rcx.CartoonX`.
 
     Returns
     -------
     ndarray
-        ``(N, 1, H, W)`` float32, not negative, see `rcx.CartoonX.relevance`.
+        ``(N, 1, H, W)`` float32, relevance of the pixels, not negative, see
+        `rcx.CartoonX.attribute`.
 
     Raises
     ------
     TypeError, ValueError
-        For an unknown method, or as the explainer raises them.
+        For an unknown method, for wavelet options given to Pixel RDE, and as for `rcx.CartoonX`.
 
     References
     ----------
@@ -66,8 +100,31 @@ def explain_func(
     """
     if method not in get_args(Method):
         raise ValueError(f"unknown method {method!r}; one of {get_args(Method)}")
-    images = torch.as_tensor(np.array(inputs) if not isinstance(inputs, Tensor) else inputs)
-    chosen = torch.as_tensor(np.array(targets) if not isinstance(targets, Tensor) else targets)
-    explainer = _METHODS[method](model, device="auto" if device is None else device, **options)
-    relevance = cast(Tensor, explainer.attribute(images, chosen))
+    wavelet_options = _given(wavelet=wavelet, levels=levels, padding=padding)
+    if method == "PixelRDE" and wavelet_options:
+        raise ValueError(
+            f"{', '.join(wavelet_options)}: PixelRDE has no wavelets; use CartoonX or leave it out"
+        )
+    own_options = wavelet_options | _given(lambda_k=lambda_k, clamp=clamp)
+    explainer = _METHODS[method](
+        model,
+        distortion=distortion,
+        target_distortion=target_distortion,
+        start=start,
+        solver=solver,
+        seed=seed,
+        device="auto" if device is None else device,
+        batch_size=batch_size,
+        chunk=chunk,
+        evaluation_samples=evaluation_samples,
+        **own_options,
+    )
+    images = torch.as_tensor(inputs if isinstance(inputs, Tensor) else np.array(inputs))
+    classes = torch.as_tensor(targets if isinstance(targets, Tensor) else np.array(targets))
+    relevance = cast(Tensor, explainer.attribute(images, classes))
     return relevance[:, :1].cpu().float().numpy()
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that are not None. A method has its own defaults of the others."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Each image's own lambda: the one at which its distortion is as large as wanted."""
+"""The search for each image's own lambda, at which its distortion has a given size."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ from torch import Tensor
 
 from rcx.explain.explanation import Explanation
 from rcx.explain.group import Group, StepCounter
+from rcx.explain.lambda_path import continued_settings
 from rcx.solver.loop import solve
 from rcx.solver.problem import Solution
 from rcx.solver.settings import SolverSettings
 
-# a target is at most this many continued solves away, and met within this, relatively
-_CORRECTIONS, _TOLERANCE = 8, 0.1
+_CORRECTIONS = 8  # largest number of changes of lambda
+_TOLERANCE = 0.1  # accepted relative error of the distortion
 
 
 def reach_distortion(
     group: Group, solution: Solution, solver: SolverSettings, target: float, counter: StepCounter
 ) -> Explanation:
-    """Change lambda, from the one of a first solution, until the distortion is as wanted.
+    """Change each image's lambda until its distortion is within a tenth of the target.
 
     Parameters
     ----------
     group : Group
-        Of N images.
+        The group of N images.
     solution : Solution
-        Of the group's problem.
+        A solution of the group's problem.
     solver : SolverSettings
-        By which it was found; shorter ones go on from it.
+        The settings of that solution. The solves that continue it take fewer steps.
     target : float
-        Distortion that is wanted, within a tenth.
+        The distortion to reach, positive.
     counter : StepCounter
-        Counts the steps that this takes.
+        Reports the progress.
 
     Returns
     -------
     Explanation
-        For each image, the one nearest to the target of all that were tried.
+        For each image, the explanation whose distortion was nearest to the target.
     """
-    short = solver.warm()
+    short = continued_settings(solver)
     explanation = group.explanation(solution)
     closest, numbers = list(explanation), list(range(len(explanation)))
     for _ in range(_CORRECTIONS):
@@ -48,17 +49,17 @@ def reach_distortion(
             break
         group, solution = group.select(rows), solution.select(rows)
         numbers = [numbers[row] for row in rows.tolist()]
-        # distortion grows about as lambda does
+        # The distortion is about proportional to lambda.
         factor = (-miss[rows].clamp(-1, 1)).exp().to(solution.lambda_k)
         problem = group.problem.continued(solution, solution.lambda_k * factor)
         solution = solve(problem, short, counter.watch(short.steps))
         explanation = group.explanation(solution)
-        for number, found in zip(numbers, explanation, strict=True):
-            if bool(_miss(found, target).abs() < _miss(closest[number], target).abs()):
-                closest[number] = found
+        for number, candidate in zip(numbers, explanation, strict=True):
+            if bool(_miss(candidate, target).abs() < _miss(closest[number], target).abs()):
+                closest[number] = candidate
     return Explanation.cat(closest)
 
 
 def _miss(explanation: Explanation, target: float) -> Tensor:
-    """Logarithm of how many times the target the distortion is ``(N,)``."""
+    """Logarithm ``(N,)`` of the ratio of the distortion to the target."""
     return torch.log((explanation.distortion / target).clamp_min(1e-6))

@@ -1,26 +1,27 @@
 """Images as tensors in [0, 1]: read from files, drawn as scenes, laid out as figures.
 
-It knows nothing of classifiers.
+The room knows nothing of classifiers, coefficients and explanations.
 """
 
 from rcx.images.checks import checked_images
+from rcx.images.decoding import ImageError, read_image
+from rcx.images.descriptions import figure_description
 from rcx.images.encoding import data_uri
-from rcx.images.figures import StyledFigure, picture_grid, style
+from rcx.images.figures import StyledFigure, draw_picture, picture_grid, style
 from rcx.images.imagenet import imagenet_class_names, imagenet_index, study_images
 from rcx.images.reading import (
-    ImageError,
     ImageFailure,
     ImageSet,
     ImageWarning,
     find_images,
     load_images,
-    read_image,
     read_images,
 )
-from rcx.images.scenes import SAMPLE_CLASSES, Scenes, draw_scenes
+from rcx.images.scenes import SAMPLE_CLASSES, SAMPLE_SIZE, Scenes, draw_scenes
 
 __all__ = [
     "SAMPLE_CLASSES",
+    "SAMPLE_SIZE",
     "ImageError",
     "ImageFailure",
     "ImageSet",
@@ -29,7 +30,9 @@ __all__ = [
     "StyledFigure",
     "checked_images",
     "data_uri",
+    "draw_picture",
     "draw_scenes",
+    "figure_description",
     "find_images",
     "imagenet_class_names",
     "imagenet_index",

@@ -1,4 +1,4 @@
-"""What a figure shows, in words, for those who do not see it."""
+"""Descriptions of figures in words, for readers who cannot see them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
-def described(figure: Figure) -> str:
+def figure_description(figure: Figure) -> str:
     """Describe a figure by the titles, captions, axes and lines that are drawn on it."""
     pictures = [axes for axes in figure.axes if axes.images]
     charts = [axes for axes in figure.axes if axes.lines and not axes.images]
@@ -20,22 +20,23 @@ def described(figure: Figure) -> str:
 
 
 def _chart(axes: Axes) -> str:
+    """Describe a chart by its title, its axes' labels and the names of its lines."""
     legend = axes.get_legend()
-    # a name that begins with an underscore is matplotlib's own
+    # matplotlib's own names for lines begin with an underscore
     names = [str(line.get_label()) for line in axes.lines]
     names = [name for name in dict.fromkeys(names) if not name.startswith("_")]
     names = names or [text.get_text() for text in (legend.get_texts() if legend else ())]
     if not names and axes.figure is not None:
         figure = axes.get_figure()
         legends = getattr(figure, "legends", [])
-        names = [text.get_text() for one in legends for text in one.get_texts()]
+        names = [text.get_text() for legend in legends for text in legend.get_texts()]
     against = " against ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
     lines = f"lines: {', '.join(names)}" if names else ""
     return "Chart " + _words(_title(axes), against, lines)
 
 
 def _title(axes: Axes) -> str:
-    return next(filter(None, (axes.get_title(loc=place) for place in ("left", "center"))), "")
+    return next(filter(None, (axes.get_title(loc=side) for side in ("left", "center"))), "")
 
 
 def _words(*texts: str) -> str:

@@ -1,4 +1,4 @@
-"""Pictures as data URIs, small enough that a page can hold many of them."""
+"""Pictures as data URIs that are small enough for a page with many of them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,21 @@ def data_uri(pixels: npt.ArrayLike, *, side: int | None = None, quality: int = _
     Parameters
     ----------
     pixels : array-like
-        Values in [0, 1], of shape (H, W), (1, H, W) or (3, H, W); tensors on the CPU too.
+        ``(H, W)``, ``(1, H, W)`` or ``(3, H, W)`` in [0, 1]; also a tensor on the CPU.
     side : int, optional
-        Longest side; a larger picture is made smaller.
+        The longest side in pixels. A larger picture is made smaller.
     quality : int
-        Of WebP, from 1 to 100.
+        WebP's quality, from 1 to 100.
 
     Returns
     -------
     str
         ``data:image/...;base64,...``.
+
+    Raises
+    ------
+    ValueError
+        If the pixels have another shape.
     """
     values = np.asarray(pixels, dtype=np.float64)
     if values.ndim == 3 and values.shape[0] == 1:

@@ -1,4 +1,4 @@
-"""Figures in the project's one style, for the command line and the chapters."""
+"""Figures in the project's one style: colours, matplotlib settings, and grids of pictures."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rcx.images.descriptions import described
+from rcx.images.descriptions import figure_description
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = COLOURS = (
     "#0072B2",
     "#E69F00",
     "#009E73",
     "#D55E00",
     "#CC79A7",
     "#56B4E9",
-    "#F0E442",
 )
-"""The colours of Okabe and Ito (2008), which the colour-blind can tell apart."""
+"""Colours of Okabe and Ito (2008), which colour-blind readers can tell apart."""
 
 INK, FAINT = "#222222", "#6b6b6b"
-STYLE: dict[Any, Any] = {
+"""Colours of text and of thin lines."""
+
+_STYLE: dict[Any, Any] = {
     "figure.dpi": 150,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.family": "DejaVu Sans",  # It comes with matplotlib, so figures look the same everywhere.
     "font.size": 9,
     "text.color": INK,
     "axes.titlesize": 10,
@@ -47,7 +48,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, SKY]),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
     "xtick.color": FAINT,
@@ -59,23 +60,33 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.6,
     "image.cmap": "gray",
 }
-_PICTURE = 2.35  # inches, side of a draw_picture in a grid
+_PICTURE = 2.35  # inches, width of a picture in a grid
 _LINE = 0.16  # inches, height of a line of a caption
 
 
 class StyledFigure(Figure):
-    """A figure that a notebook shows as it is, without pyplot's global list of figures."""
+    """A matplotlib figure that a notebook shows without pyplot and its global list of figures."""
 
     def savefig(self, fname: Any, **options: Any) -> None:
-        """As matplotlib's; a character that the font lacks is drawn as a box, without a warning."""
+        """Save the figure as matplotlib does, without warnings of characters that the font lacks.
+
+        Such a character is drawn as a box.
+
+        Parameters
+        ----------
+        fname : path or binary file
+            The file to write.
+        **options
+            Any option of ``matplotlib.figure.Figure.savefig``, which this method overrides.
+        """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             super().savefig(fname, **options)
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-        """Add to what the other methods draw the text that describes it."""
-        told = {"alt": described(self)}
-        return {}, {"image/png": told, "image/svg+xml": told}
+        """Give the picture in a notebook a text that describes it."""
+        metadata = {"alt": figure_description(self)}
+        return {}, {"image/png": metadata, "image/svg+xml": metadata}
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -84,35 +95,30 @@ class StyledFigure(Figure):
 
 
 def style() -> AbstractContextManager[None]:
-    """Context in which matplotlib draws in the project's style."""
-    return matplotlib.rc_context(STYLE)
-
-
-def use_style() -> None:
-    """Draw in the project's style from now on, for a chapter's own figures."""
-    matplotlib.rcParams.update(STYLE)
+    """Return a context in which matplotlib draws in the project's style."""
+    return matplotlib.rc_context(_STYLE)
 
 
 def draw_picture(
     axes: Axes, pixels: npt.ArrayLike, caption: str = "", *, colour: str = INK
 ) -> None:
-    """Show an image or a mask, with a caption below it.
+    """Draw an image or a mask with a caption below it.
 
     Parameters
     ----------
     axes : Axes
-        Where to draw.
+        The axes to draw on.
     pixels : array-like
-        Values in [0, 1] of shape (H, W), (1, H, W) or (3, H, W); one channel is shown in grey.
+        ``(H, W)``, ``(1, H, W)`` or ``(3, H, W)`` in [0, 1]. One channel is drawn in grey.
     caption : str
-        Taken literally, even where it looks like a formula. May have several lines.
+        The caption, of one or more lines. It is taken literally, even if it looks like a formula.
     colour : str
-        Of the caption.
+        The caption's colour.
     """
     values = np.asarray(pixels)
-    values = values.transpose(1, 2, 0) if values.ndim == 3 else values[..., None]
-    shown = values[..., 0] if values.shape[-1] == 1 else values
-    axes.imshow(np.clip(shown, 0, 1), vmin=0, vmax=1, cmap="gray")
+    if values.ndim == 3:
+        values = values[0] if len(values) == 1 else values.transpose(1, 2, 0)
+    axes.imshow(np.clip(values, 0, 1), vmin=0, vmax=1, cmap="gray")
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     for spine in axes.spines.values():
@@ -132,18 +138,25 @@ def picture_grid(
     Parameters
     ----------
     rows : sequence of sequences of array-like
-        Pictures as for `picture`; every row has as many.
+        The pictures, each as for `draw_picture`. All rows have the same length.
     titles : sequence of str
-        Over the columns.
-    captions, colours : sequence of sequences of str
-        Below each draw_picture, and the caption's colour.
+        The titles above the columns. By default, there are none.
+    captions : sequence of sequences of str
+        The caption below each picture. By default, there are none.
+    colours : sequence of sequences of str
+        The colour of each caption. By default, all captions are nearly black.
 
     Returns
     -------
-    Figure
+    StyledFigure
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, or the rows have different lengths.
     """
     if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
-        raise ValueError("a grid needs at least one draw_picture, and as many in every row")
+        raise ValueError("a grid needs at least one picture, and as many in every row")
     texts = captions or [[""] * len(row) for row in rows]
     lines = max(text.count("\n") + 1 if text else 0 for row in texts for text in row)
     shape = np.asarray(rows[0][0]).shape[-2:]
@@ -154,9 +167,9 @@ def picture_grid(
         )
         axes = figure.subplots(len(rows), len(rows[0]), squeeze=False)
         for number, row in enumerate(rows):
-            for place, pixels in enumerate(row):
-                colour = colours[number][place] if colours else INK
-                draw_picture(axes[number, place], pixels, texts[number][place], colour=colour)
-        for axis, title in zip(axes[0], titles, strict=bool(titles)):
-            axis.set_title(title, parse_math=False)
+            for column, pixels in enumerate(row):
+                colour = colours[number][column] if colours else INK
+                draw_picture(axes[number, column], pixels, texts[number][column], colour=colour)
+        for panel, title in zip(axes[0], titles, strict=bool(titles)):
+            panel.set_title(title, parse_math=False)
     return figure

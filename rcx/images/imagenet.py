@@ -1,4 +1,4 @@
-"""ImageNet-1k's classes, and the published study's photographs of them."""
+"""The classes of ImageNet-1k, and the photographs of the published study."""
 
 from __future__ import annotations
 
@@ -6,31 +6,34 @@ import functools
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torchvision
-from timm.data import ImageNetInfo
+from timm.data.imagenet_info import ImageNetInfo
 
-from rcx.images.reading import ImageError, ImageFailure, ImageWarning, find_images
+from rcx.images.decoding import ImageError
+from rcx.images.reading import ImageFailure, ImageWarning, find_images
 
 
 def study_images() -> list[tuple[Path, int]]:
-    """Files of the published study's 100 images with their class indices, sorted by name.
+    """List the files of the published study's 100 photographs with the indices of their classes.
 
-    They are looked for in ``$RCX_ASSETS/images/imagenet100``, named ``<wnid>_<label>.JPEG``; one
-    whose name does not tell its class is left out with an `ImageWarning`.
+    The files are in the folder ``$RCX_ASSETS/images/imagenet100``, are named
+    ``<wnid>_<label>.JPEG`` and are listed in the order of their names. A file whose name does not
+    tell its class is left out with an `ImageWarning`.
 
     Raises
     ------
     ImageError
-        If they are not there.
+        If the files are not there.
     """
     assets = os.environ.get("RCX_ASSETS")
     folder = Path(assets or "$RCX_ASSETS", "images", "imagenet100")
     files, failures = find_images(folder) if assets else ([], [])
     if not files:
-        why = failures[0].reason if failures else "RCX_ASSETS is not set"
+        cause = failures[0].reason if failures else "RCX_ASSETS is not set"
         raise ImageError(
-            f"the study's images are not in {folder} ({why}): set RCX_ASSETS to a folder that "
+            f"the study's images are not in {folder} ({cause}): set RCX_ASSETS to a folder that "
             "holds them as images/imagenet100/<wnid>_<label>.JPEG, or use the sample profile, "
             "which needs no files"
         )
@@ -45,19 +48,20 @@ def study_images() -> list[tuple[Path, int]]:
 
 @functools.cache
 def imagenet_class_names() -> tuple[str, ...]:
-    """Short labels of ImageNet-1k's 1000 classes, by class index."""
-    # torchvision's list already tells the two cranes and the two maillots apart.
+    """List the short names of ImageNet-1k's 1000 classes in the order of their indices."""
+    # In torchvision's list, the two classes called crane and the two called maillot differ.
     weights = torchvision.models.MobileNet_V3_Small_Weights.IMAGENET1K_V1
     return tuple(weights.meta["categories"])
 
 
 @functools.cache
 def _imagenet_indices() -> dict[str, int]:
-    return {wnid: index for index, wnid in enumerate(ImageNetInfo().label_names())}
+    info: Any = ImageNetInfo()  # its methods have no types
+    return {wnid: index for index, wnid in enumerate(info.label_names())}
 
 
 def imagenet_index(wnid: str) -> int:
-    """Class index of a WordNet id, e.g. ``"n01443537"`` (goldfish) is 1.
+    """Look up the class index of a WordNet id: that of ``"n01443537"`` (goldfish) is 1.
 
     Raises
     ------

@@ -1,12 +1,14 @@
-"""Numbers that come with the package: what the papers printed, and what was measured with it.
+"""Numbers that come with the package: what the papers printed, and what this package measured.
 
-It knows how to read them, and not how they are made.
+It must not know how explanations and curves are computed, or how numbers are shown.
 """
 
 from rcx.reference.measured import StartTrials, published_code, solver_trials, start_trials
 from rcx.reference.photographs import (
     CONDITIONS,
     INPUTS,
+    MeasuredStudy,
+    MeasuredTable,
     photo_curves,
     photo_networks,
     photo_provenance,
@@ -16,6 +18,7 @@ from rcx.reference.published import (
     GPU_HOURS,
     GPU_SECONDS,
     PUBLISHED_SERIES,
+    PublishedFigure,
     published_curves,
     published_facts,
     published_points,
@@ -29,6 +32,9 @@ __all__ = [
     "GPU_SECONDS",
     "INPUTS",
     "PUBLISHED_SERIES",
+    "MeasuredStudy",
+    "MeasuredTable",
+    "PublishedFigure",
     "StartTrials",
     "photo_curves",
     "photo_networks",

@@ -1,4 +1,4 @@
-"""Smaller tables that were measured with this package: starts, schedules, times."""
+"""Tables that were measured with this package: starts, schedules, times."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ def solver_trials() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By schedule: obfuscated images per explanation (``passes``), the mean loss and the loss on
-        each of four photographs of the study, judged by 256 fresh noise samples, seed 0; empty
-        where a schedule was not run. torch 2.15 on a CPU, 2.14 for the default of 280 steps;
-        MobileNetV3-Small of timm, lambda 20.
+        A row for each schedule: the number of obfuscated images per explanation (``passes``), the
+        mean loss, and the loss on each of four photographs of the study. A loss is measured with
+        256 fresh noise samples and seed 0; it is missing where a schedule was not run. The
+        classifier is MobileNetV3-Small of timm, lambda is 20. All runs used a CPU and torch 2.15,
+        except those of the default of 280 steps, which used torch 2.14.
     """
     return read_table("measured", "solver_trials.csv").set_index("schedule")
 
 
 def published_code() -> pd.DataFrame:
-    """Load what `published_code_table` of `rcx.evaluate` measured on photographs of the study.
+    """Load the seconds of the study's own code and of this package on photographs of the study.
 
     Returns
     -------
     DataFrame
-        Its columns, by ``network``, ``memory``, ``input`` and ``method``, and the number of
-        ``photographs``. MobileNetV3-Small is timm's at 256 pixels, DeiT-Tiny at 224. Memory is
-        handled as the system does by default, or kept for the process once it is freed, see
-        `rcx.system.reuse_freed_memory`; those rows are of the default of then, with 200 steps,
-        and torch 2.15, the others of torch 2.14. An AMD EPYC with 2 cores, 5 steps of 64 samples.
+        The columns of ``rcx bench --published-code``, and the number of ``photographs``, by
+        ``network``, ``memory``, ``input`` and ``method``. MobileNetV3-Small is that of timm at 256
+        pixels, DeiT-Tiny has 224 pixels. Each run had 5 steps of 64 samples on an AMD EPYC with 2
+        cores. In rows with memory ``kept``, the process reused freed memory, see
+        `rcx.system.reuse_freed_memory`; the default solver had 200 steps then, and torch was 2.15.
+        In the other rows the system handled memory by its own default, and torch was 2.14.
     """
     return read_table("measured", "published_code.csv").set_index(
         ["network", "memory", "input", "method"]
@@ -45,14 +47,14 @@ def published_code() -> pd.DataFrame:
 
 
 class StartTrials(NamedTuple):
-    """Runs from every start, at length.
+    """Runs from every start under long schedules.
 
     Attributes
     ----------
     trials : Trials
         Tables of the runs.
     provenance : dict
-        Settings, machine and versions.
+        Settings, machine and versions with which they were made.
     """
 
     trials: Trials
@@ -60,30 +62,40 @@ class StartTrials(NamedTuple):
 
     @property
     def titles(self) -> dict[str, str]:
-        """What the schedules are called, with the samples of the published one, which had 64."""
+        """Titles of the schedules; the title of the published one names its number of samples."""
         samples = self.provenance["schedules"]["published"]["samples"]
-        named = {"published": f"published, {samples} samples a step"}
-        return {name: named.get(name, name) for name in self.trials.curves["schedule"].unique()}
+        titles = {"published": f"published, {samples} samples a step"}
+        return {name: titles.get(name, name) for name in self.trials.curves["schedule"].unique()}
 
     @property
     def summary(self) -> str:
-        """How many images and seeds, with which settings, and how long, in a sentence."""
-        runs, facts = self.trials.runs, self.provenance
+        """Sentence that names the numbers of images and seeds, the settings and the hours."""
+        runs, provenance = self.trials.runs, self.provenance
         counts = runs.groupby("schedule", sort=False)[["image", "seed"]].nunique()
         images = ", ".join(
-            f"{some['image']} by the schedule {name}"
-            + (f" with {some['seed']} seeds each" if some["seed"] > 1 else "")
-            for name, some in counts.iterrows()
+            f"{count['image']} by the schedule {schedule}"
+            + (f" with {count['seed']} seeds each" if count["seed"] > 1 else "")
+            for schedule, count in counts.iterrows()
         )
         return (
-            f"Images: {images}; {facts['classifier']}, lambda {facts['lambda_k']:g}, "
-            f"torch {facts['versions']['torch']}, {facts['machine']}; "
+            f"Images: {images}; {provenance['classifier']}, lambda {provenance['lambda_k']:g}, "
+            f"torch {provenance['versions']['torch']}, {provenance['machine']}; "
             f"{runs['seconds'].sum() / 3600:.1f} hours in all."
         )
 
 
 def start_trials(profile: ProfileName = "sample") -> StartTrials:
-    """Load what ``python -m rcx.study.start_trials --profile`` measured."""
+    """Load the runs from every start that ``python -m rcx.study.start_trials`` made.
+
+    Parameters
+    ----------
+    profile : {"sample", "imagenet"}
+        Images of the runs: drawn scenes, or photographs of the published study.
+
+    Returns
+    -------
+    StartTrials
+    """
     text = (
         files("rcx.reference")
         .joinpath("measured", "start_trials", profile, "provenance.json")

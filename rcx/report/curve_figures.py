@@ -1,10 +1,11 @@
-"""Rate-distortion curves and tables in the project's one style."""
+"""Figures and tables of rate-distortion curves and of sweeps over lambda."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib
 import pandas as pd
@@ -36,7 +37,8 @@ _COLOURS = {
     "CartoonX, ViT": ORANGE,
     "rollout, ViT": GREEN,
 }
-_OTHERS = (GREEN, PURPLE, INK, "#882255", "#999933")  # wine and olive of Tol's muted colours
+# The last two are wine and olive of Tol's muted colours.
+_OTHER_COLOURS = (GREEN, PURPLE, INK, "#882255", "#999933")
 _FIGURES: dict[int, dict[str, PublishedFigure]] = {
     3: {"keep": "fig3-left", "randomise": "fig3-middle"},
     5: {"keep": "fig5-left", "randomise": "fig5-right"},
@@ -48,15 +50,18 @@ _LABELS = {
     "randomise": "most relevant components randomised [%]",
 }
 _NORMALISED = "distortion [% of fully randomised]"
-_MEASURES = {"l2": "distortion (l2 of probabilities)", "probability": "squared change, probability"}
+_MEASURE_LABELS = {
+    "l2": "distortion (l2 of probabilities)",
+    "probability": "squared change, probability",
+}
 
 
 class LineFigure(StyledFigure):
-    """A figure of lines, which a page shows as vectors."""
+    """A figure of lines, which a notebook shows as vector graphics."""
 
     def _repr_svg_(self) -> str:
         buffer = io.StringIO()
-        # no date and no random ids: the same figure is the same text
+        # Without a date and with fixed ids, equal figures give equal text.
         with matplotlib.rc_context({"svg.hashsalt": "rcx"}):
             self.savefig(buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()
@@ -73,18 +78,25 @@ def curve_figure(
     Parameters
     ----------
     *groups : mapping of str to Curve
-        A panel each: curves of one direction and measure, by method.
+        The curves of each panel, by method. The curves of a panel have the same direction and
+        measure.
     published : bool
-        Add the published curves, dashed. Those of other images and another network can be compared
-        by their shapes, and not by their levels.
+        Whether the published curves are added, dashed. If they are of other images and another
+        network, only the shapes of the curves can be compared, not their levels.
     figure_number : {3, 5}
-        The report's figure: 3 compares methods, 5 networks, by normalised curves.
+        The report's figure that this one resembles. Figure 3 compares methods; Figure 5 compares
+        networks by normalised curves.
     compare : str
-        What the legend says of the published curves.
+        What the legend says about the published curves.
 
     Returns
     -------
-    PublishedFigure
+    LineFigure
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or a panel without curves.
     """
     if not groups or not all(groups):
         raise ValueError("a figure needs at least one curve in every panel")
@@ -92,9 +104,9 @@ def curve_figure(
         figure = LineFigure(figsize=(4.4 * len(groups), 3.5))
         panels = figure.subplots(1, len(groups), squeeze=False)[0]
         for axes, curves in zip(panels, groups, strict=True):
-            _draw(axes, curves, published, figure_number)
-        names = dict.fromkeys(name for curves in groups for name in curves)
-        handles = [Line2D([], [], color=_colour(name, list(names)), label=name) for name in names]
+            _draw_curves(axes, curves, published, figure_number)
+        names = list(dict.fromkeys(name for curves in groups for name in curves))
+        handles = [Line2D([], [], color=_colour(name, names), label=name) for name in names]
         if published:
             networks = _NETWORKS[figure_number]
             label = f"published: ImageNet, {networks} ({compare})"
@@ -103,90 +115,116 @@ def curve_figure(
     return figure
 
 
-def _draw(axes: Axes, curves: Mapping[str, Curve], published: bool, number: Literal[3, 5]) -> None:
+def _draw_curves(
+    axes: Axes, curves: Mapping[str, Curve], published: bool, figure_number: Literal[3, 5]
+) -> None:
     first = next(iter(curves.values()))
-    reported = published_curves(_FIGURES[number][first.direction]).groupby("series")
+    series = published_curves(_FIGURES[figure_number][first.direction]).groupby("series")
     for name, curve in curves.items():
         colour, percent = _colour(name, list(curves)), curve.percent.numpy()
         axes.plot(percent, curve.distortion.mean(0), color=colour)
         if len(curve) > 1:
-            band = mean_interval(curve.distortion)
-            axes.fill_between(percent, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
-        if published and curve.measure == "l2" and PUBLISHED_SERIES.get(name) in reported.groups:
-            points = reported.get_group(PUBLISHED_SERIES[name])
+            interval = mean_interval(curve.distortion)
+            axes.fill_between(
+                percent, interval.low, interval.high, color=colour, alpha=0.18, linewidth=0
+            )
+        if published and curve.measure == "l2" and PUBLISHED_SERIES.get(name) in series.groups:
+            points = series.get_group(PUBLISHED_SERIES[name])
             axes.plot(points["x"], points["y"], color=colour, linestyle="--", linewidth=1)
+    measure = _MEASURE_LABELS.get(first.measure, first.measure)
     axes.set(
         title=_TITLES[first.direction],
         xlabel=_LABELS[first.direction],
-        ylabel=_NORMALISED if number == 5 else _MEASURES.get(first.measure, first.measure),
+        ylabel=_NORMALISED if figure_number == 5 else measure,
         xlim=(0, 100),
     )
     axes.set_ylim(bottom=0)
 
 
 def sweep_figure(rows: pd.DataFrame, published: bool = False) -> LineFigure:
-    """Show distortion and non-sparsity against lambda, as the report's PublishedFigure 3 does.
+    """Show distortion and non-sparsity against lambda, as the report's Figure 3 does.
 
     Parameters
     ----------
     rows : DataFrame
-        As of `rcx.evaluate.sweep_rows`, of at least two images.
+        Rows as from `rcx.evaluate.sweep_rows`, of at least two images.
     published : bool
-        Add the published means, dashed.
+        Whether the published means are added, dashed.
 
     Returns
     -------
-    PublishedFigure
-        Means over the images, with their bootstrap intervals shaded.
+    LineFigure
+        The means over the images, with their bootstrap intervals shaded.
     """
     table = sweep_table(rows)
-    series = list(dict.fromkeys(table.index.get_level_values("series")))
-    reported = published_curves("fig3-right").groupby("series")
-    panels = {
-        "distortion": (
-            ("l2", "-", "o", "mean of many draws"),
-            ("l2_one_draw", ":", "x", "one draw"),
-        ),
-        "nonsparsity": (("nonsparsity", "-", "o", ""),),
-    }
+    names = list(dict.fromkeys(table.index.get_level_values("series")))
     with style():
         figure = LineFigure(figsize=(8.8, 3.5))
-        for axes, (panel, lines) in zip(figure.subplots(1, 2), panels.items(), strict=True):
-            for name in series:
-                colour, part = _colour(name, series), table.loc[name]
-                for column, line, marker, _ in lines:
-                    means = [interval.mean for interval in part[column]]
-                    axes.plot(part.index, means, color=colour, linestyle=line, marker=marker, ms=4)
-                low, high = (
-                    [getattr(i, end) for i in part[lines[0][0]]] for end in ("low", "high")
-                )
-                axes.fill_between(part.index, low, high, color=colour, alpha=0.18, linewidth=0)
-                points = f"{PUBLISHED_SERIES.get(name)}-{panel}"
-                if published and points in reported.groups:
-                    known = reported.get_group(points)
-                    axes.plot(known["x"], known["y"], color=colour, linestyle="--", linewidth=1)
+        left, right = figure.subplots(1, 2)
+        for name in names:
+            part, colour = table.loc[name], _colour(name, names)
+            _draw_sweep(left, part["l2"], colour)
+            one_draw = [interval.mean for interval in part["l2_one_draw"]]
+            left.plot(part.index, one_draw, color=colour, linestyle=":", marker="x", ms=4)
+            _draw_sweep(right, part["nonsparsity"], colour)
+            if published:
+                _draw_published_sweep(left, name, "distortion", colour)
+                _draw_published_sweep(right, name, "nonsparsity", colour)
+        for axes in (left, right):
+            lambdas = table.index.get_level_values("lambda_k").unique()
             axes.set_xscale("log", base=2)
             axes.set(
-                xlabel="lambda_k", xticks=part.index, xticklabels=[f"{x:g}" for x in part.index]
+                xlabel="lambda_k", xticks=lambdas, xticklabels=[f"{value:g}" for value in lambdas]
             )
-        left, right = figure.axes
-        left.set(ylabel=_MEASURES["l2"], ylim=(0, None))
+        left.set(ylabel=_MEASURE_LABELS["l2"], ylim=(0, None))
         right.set(ylabel="non-sparsity (mean of the mask)", yscale="log")
-        handles = [Line2D([], [], color=_colour(name, series), label=name) for name in series]
-        styles: dict[str, Any] = {label: line for _, line, _, label in panels["distortion"]}
-        styles |= {"published": "--"} if published else {}
-        handles += [Line2D([], [], color=INK, linestyle=s, label=k) for k, s in styles.items()]
+        handles = [Line2D([], [], color=_colour(name, names), label=name) for name in names]
+        handles += [
+            Line2D([], [], color=INK, linestyle="-", label="mean of many draws"),
+            Line2D([], [], color=INK, linestyle=":", label="one draw"),
+        ]
+        if published:
+            handles.append(Line2D([], [], color=INK, linestyle="--", label="published"))
         figure.legend(handles=handles, loc="outside lower center", ncols=5)
     return figure
 
 
+def _draw_sweep(axes: Axes, intervals: pd.Series, colour: str) -> None:
+    """Draw means over lambda as a line, and shade their intervals."""
+    lambdas = intervals.index
+    axes.plot(lambdas, [interval.mean for interval in intervals], color=colour, marker="o", ms=4)
+    low, high = ([getattr(interval, end) for interval in intervals] for end in ("low", "high"))
+    axes.fill_between(lambdas, low, high, color=colour, alpha=0.18, linewidth=0)
+
+
+def _draw_published_sweep(axes: Axes, name: str, quantity: str, colour: str) -> None:
+    """Draw the published means of a series, if there are any."""
+    table = published_curves("fig3-right")
+    points = table[table["series"] == f"{PUBLISHED_SERIES.get(name)}-{quantity}"]
+    if len(points):
+        axes.plot(points["x"], points["y"], color=colour, linestyle="--", linewidth=1)
+
+
 def _colour(name: str, names: list[str]) -> str:
     others = [other for other in names if other not in _COLOURS]
-    return _COLOURS.get(name) or _OTHERS[others.index(name) % len(_OTHERS)]
+    return _COLOURS.get(name) or _OTHER_COLOURS[others.index(name) % len(_OTHER_COLOURS)]
 
 
 def shown(table: pd.DataFrame, missing: str | None = None) -> pd.DataFrame:
-    """Write numbers and intervals as a reader wants them, and `missing`, if given, for none."""
+    """Write the numbers and intervals of a table as a reader wants them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Numbers, `rcx.evaluate.Interval` and text.
+    missing : str, optional
+        Text for a cell that has no value. By default, the cell stays as it is.
+
+    Returns
+    -------
+    DataFrame
+        The same table with text in place of numbers.
+    """
     if missing is not None:
         table = table.astype(object).where(table.notna(), missing)
     return table.map(_written)
@@ -194,13 +232,26 @@ def shown(table: pd.DataFrame, missing: str | None = None) -> pd.DataFrame:
 
 def _written(value: object) -> object:
     if isinstance(value, Interval):
-        return f"{value:.3f}" if value.mean == value.mean else "not known"
+        return "not known" if math.isnan(value.mean) else f"{value:.3f}"
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
     return value
 
 
 def lowest_areas(curves: Mapping[str, Curve], count: int = 3) -> str:
-    """Name the curves with the lowest mean areas, best first, as a sentence wants them."""
-    means = pd.Series({name: float(curve.areas.mean()) for name, curve in curves.items()})
-    return ", ".join(f"{name} {area:.3f}" for name, area in means.nsmallest(count).items())
+    """Name the curves with the lowest mean areas, from the lowest on, as part of a sentence.
+
+    Parameters
+    ----------
+    curves : mapping of str to Curve
+        Curves by name.
+    count : int
+        Number of curves that are named.
+
+    Returns
+    -------
+    str
+        Such as ``"CartoonX 0.123, random pixels 0.234"``.
+    """
+    areas = pd.Series({name: float(curve.areas.mean()) for name, curve in curves.items()})
+    return ", ".join(f"{name} {area:.3f}" for name, area in areas.nsmallest(count).items())

@@ -1,4 +1,4 @@
-"""Frames for scrubbing: through lambda, through the solver's steps, through what is kept."""
+"""Frames of a slider: along lambda, along the solver's steps, along the share that is kept."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from rcx.solver.loop import solve
 from rcx.solver.problem import Problem
 from rcx.starts.initial import initial_mask
 
-_SAMPLES = 32  # noise draws that judge a mask
+_SAMPLES = 32  # noise samples that judge a mask
+# This tells the seed of the noise that judges a mask from the seed of the noise that found it.
 _FRESH = 0x5C0B
 
 
 class MaskFrames:
-    """Makes frames of masks of one image: what a mask keeps, what the classifier then says.
+    """Make frames of masks of one image: what a mask keeps, and what the classifier answers then.
 
     Parameters
     ----------
     explainer : Explainer
-        Whose representation, classifier, noise and settings are used.
+        Explainer whose representation, classifier, noise and settings are used.
     image : Tensor
         ``(C, H, W)`` in [0, 1].
     target : int, optional
-        Explained class; the predicted one by default.
+        Index of the explained class. By default, it is the predicted class.
     """
 
     def __init__(self, explainer: Explainer, image: Tensor, target: int | None = None) -> None:
@@ -40,13 +41,25 @@ class MaskFrames:
         model = inference_copy(explainer.classifier, explainer.device, self.image)
         with torch.no_grad():
             logits = model(self.image)
-        chosen = logits.argmax(1) if target is None else torch.tensor([target])
-        asked = chosen.to(logits.device)
-        self.objective = explainer.objective(model, self.image, logits, asked)
+        classes = logits.argmax(1) if target is None else torch.tensor([target])
+        self.objective = explainer.objective(model, self.image, logits, classes.to(logits.device))
 
     @torch.no_grad()
     def frames(self, masks: Tensor, labels: Sequence[str]) -> list[Frame]:
-        """Judge masks ``(M, K)`` by the same fresh noise, a frame each."""
+        """Make a frame of each mask. The same noise judges all of them.
+
+        Parameters
+        ----------
+        masks : Tensor
+            ``(M, K)`` in [0, 1].
+        labels : sequence of str
+            Texts that the slider shows for the M masks.
+
+        Returns
+        -------
+        list of Frame
+            One for each mask.
+        """
         masks = masks.to(self.image)
         generator = torch.Generator().manual_seed(self.explainer.seed ^ _FRESH)
         fields = self.objective.draw(_SAMPLES, generator)
@@ -54,60 +67,67 @@ class MaskFrames:
         answer = self.objective.answer(masks, fields, rows)
         images = self.image.expand(len(masks), -1, -1, -1)
         pictures = self.explainer.picture(self.representation, images, masks).cpu()
-        target, before = int(self.objective.target[0]), float(self.objective.probability[0])
+        target = int(self.objective.target[0])
+        probability = float(self.objective.probability[0])
         return [
             _frame(
                 self.explainer,
                 label,
                 pictures[number],
-                (target, int(answer.probabilities[number].argmax())),
-                (before, float(answer.probabilities[number, target])),
-                float(masks[number].mean()),
-                float(answer.distortion[number]),
+                target=target,
+                predicted=int(answer.probabilities[number].argmax()),
+                probabilities=(probability, float(answer.probabilities[number, target])),
+                nonsparsity=float(masks[number].mean()),
+                distortion=float(answer.distortion[number]),
             )
             for number, label in enumerate(labels)
         ]
 
     def of_steps(self, count: int = 24) -> list[Frame]:
-        """Solve, and show the mask along the way: often at the start, when it moves most.
+        """Solve, and show the mask after some of the steps, more of them early, when it moves most.
 
         Parameters
         ----------
         count : int
-            The most frames that there may be.
+            Largest number of frames, at least 2.
 
         Returns
         -------
         list of Frame
-            The first is the starting mask, the last the mask that was found.
+            The first frame is the starting mask, the last one the explanation.
         """
         settings = self.explainer.solver
-        shares = [(place / (count - 1)) ** 1.5 for place in range(count)]
-        wanted = sorted({round(settings.steps * share) for share in shares})
+        shares = [(position / (count - 1)) ** 1.5 for position in range(count)]
+        steps = sorted({round(settings.steps * share) for share in shares})
         noise = torch.Generator().manual_seed(self.explainer.seed)
         lambda_k = torch.full((1,), self.explainer.lambda_k)
         start = initial_mask(self.explainer.start, self.objective, noise, lambda_k)
-        seen = {0: start}
+        masks = {0: start}
 
         def watch(step: int, mask: Tensor) -> None:
-            if step in wanted:
-                seen[step] = mask.clone()
+            if step in steps:
+                masks[step] = mask.clone()
 
         problem = Problem(self.objective, start, lambda_k.to(start), noise)
         solution = solve(problem, settings, watch)
-        # an image that has stopped keeps its mask
-        masks = [seen.get(step, solution.mask) for step in wanted]
-        return self.frames(torch.cat(masks), [f"step {step}" for step in wanted])
+        # An image that has stopped keeps its mask.
+        shown = torch.cat([masks.get(step, solution.mask) for step in steps])
+        return self.frames(shown, [f"step {step}" for step in steps])
 
     def of_shares(self, relevance: Tensor, percents: Sequence[float]) -> list[Frame]:
-        """Keep the most relevant coefficients only, wholly, and nothing of the others.
+        """Keep the most relevant coefficients wholly, and nothing of the others.
 
         Parameters
         ----------
         relevance : Tensor
             ``(K,)``, such as an explanation's mask.
         percents : sequence of float
-            How many percent of the coefficients are kept.
+            Percentages of the coefficients that are kept, in [0, 100].
+
+        Returns
+        -------
+        list of Frame
+            One for each percentage.
         """
         rank = ranks(relevance, generator_of(self.explainer.seed, "ties"))
         counts = torch.tensor([round(len(rank) * percent / 100) for percent in percents])
@@ -121,32 +141,38 @@ def method_frames(
     image: Tensor,
     rollout: Tensor,
 ) -> list[Frame]:
-    """Make a frame of each of several methods' explanations of an image, and one of rollout.
+    """Make a frame of the explanation of an image by each of several methods, and one of rollout.
 
-    Rollout is no explanation of an answer, so it has no numbers of its own. Those of its frame are
-    of its most relevant pixels, wholly kept, as many as the last method keeps: what that share of
-    the pixels is worth when rollout chooses it.
+    Rollout does not explain an answer, so it has no numbers of its own. The numbers of its frame
+    belong to its most relevant pixels: as many pixels as the last method keeps are kept wholly.
+    They say how much that share of the pixels is worth if rollout chooses the pixels.
 
     Parameters
     ----------
     explainers : sequence of Explainer
-        The last one masks pixels.
+        The methods. The last one masks pixels.
     explanations : sequence of Explanation
-        One by each, of this image alone.
+        The explanation of this image alone by each method.
     image : Tensor
-        ``(C, H, W)``.
+        ``(C, H, W)`` in [0, 1].
     rollout : Tensor
-        ``(H, W)``, see `rcx.evaluate.rollout`.
+        ``(H, W)``, as from `rcx.evaluate.rollout`.
+
+    Returns
+    -------
+    list of Frame
+        One for each method, in order, and one for rollout.
     """
     frames = [
-        explanation_frames(explainer, [one], [explainer.method])[0]
-        for explainer, one in zip(explainers, explanations, strict=True)
+        explanation_frames(explainer, [explanation], [explainer.method])[0]
+        for explainer, explanation in zip(explainers, explanations, strict=True)
     ]
     percent = 100 * float(explanations[-1].nonsparsity)
     judge = MaskFrames(explainers[-1], image, int(explanations[-1].target))
     (frame,) = judge.of_shares(rollout.flatten(), [percent])
-    map_ = rollout / rollout.max().clamp_min(1e-12)
-    return [*frames, replace(frame, label="rollout", pictures={"attention rollout": map_})]
+    brightness = rollout / rollout.max().clamp_min(1e-12)
+    pictures = {"attention rollout": brightness}
+    return [*frames, replace(frame, label="rollout", pictures=pictures)]
 
 
 def explanation_frames(
@@ -157,23 +183,29 @@ def explanation_frames(
     Parameters
     ----------
     explainer : Explainer
-        That made them.
+        Explainer that made the explanations.
     explanations : sequence of Explanation
-        Of one image each.
+        Explanations of one image each.
     labels : sequence of str
-        What the slider says.
+        Texts that the slider shows for them.
+
+    Returns
+    -------
+    list of Frame
+        One for each explanation.
     """
     return [
         _frame(
             explainer,
             label,
-            one.picture[0],
-            (int(one.target), int(one.predicted_after)),
-            (float(one.probability), float(one.probability_after)),
-            float(one.nonsparsity),
-            float(one.distortion),
+            explanation.picture[0],
+            target=int(explanation.target),
+            predicted=int(explanation.predicted_after),
+            probabilities=(float(explanation.probability), float(explanation.probability_after)),
+            nonsparsity=float(explanation.nonsparsity),
+            distortion=float(explanation.distortion),
         )
-        for label, one in zip(labels, explanations, strict=True)
+        for label, explanation in zip(labels, explanations, strict=True)
     ]
 
 
@@ -181,18 +213,27 @@ def _frame(
     explainer: Explainer,
     label: str,
     picture: Tensor,
-    classes: tuple[int, int],
+    *,
+    target: int,
+    predicted: int,
     probabilities: tuple[float, float],
     nonsparsity: float,
     distortion: float,
 ) -> Frame:
-    name, (target, after) = explainer.classifier.label, classes
+    """Make a frame.
+
+    ``predicted`` is the class predicted for the obfuscations, and ``probabilities`` are those of
+    the target for the image and for its obfuscations.
+    """
+    answer = explainer.classifier.label(predicted)
+    if predicted != target:
+        answer += f" (explained: {explainer.classifier.label(target)})"
     numbers = {
-        "predicted": name(after) + ("" if after == target else f" (explained: {name(target)})"),
+        "predicted": answer,
         "probability": f"{probabilities[0]:.3f} → {probabilities[1]:.3f}",
         "non-sparsity": f"{nonsparsity:.4f}",
         "distortion": f"{distortion:.4f}",
     }
     method = explainer.method
     caption = method if label == method else f"{method}, {label}"
-    return Frame(label, {caption: picture}, numbers, after != target)
+    return Frame(label, {caption: picture}, numbers, lost=predicted != target)

@@ -1,9 +1,9 @@
-"""A page of explanations with filters: plain HTML, a little script, and pictures inside it."""
+"""A page of explanations with filters: plain HTML with a little script, and pictures inside it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -15,28 +15,34 @@ from rcx.classifiers.classifier import Classifier
 from rcx.explain.explanation import Explanation
 from rcx.images.encoding import data_uri
 
-_BYTES = 3_500_000  # of all pictures of a gallery: a page stays below 5 MB
-_STEPS = ((256, 80), (224, 70), (192, 60), (128, 50), (96, 40))
+# The pictures of a gallery have at most this many bytes, so that its page stays below 5 MB.
+_MOST_BYTES = 3_500_000
+# The longest side in pixels, and the quality of WebP: from the best encoding to the smallest.
+_ENCODINGS = ((256, 80), (224, 70), (192, 60), (128, 50), (96, 40))
+_PROBED = 16  # pictures that are encoded to estimate the size of all
 
 
 @dataclass(frozen=True)
 class GalleryEntry:
-    """One explanation of one image.
+    """An explanation of an image.
 
     Attributes
     ----------
     name : str
-        Of the image, such as a file's name.
+        Name of the image, such as its file's name.
     image, picture : array-like
-        The image and what explains it, as for `rcx.images.data_uri`.
+        The image and the picture that explains it, as for `rcx.images.data_uri`.
     method : str
+        Name of the method.
     lambda_k : float
+        Trade-off of the explanation.
     true, predicted, explained, after : str
-        Classes: the image's own, the predicted one, the explained one, and the one that is
-        predicted when all else is noise.
+        Names of classes: the image's own class, the predicted class, the explained class, and the
+        class that is predicted when everything else is noise.
     probability, probability_after : float
-        Of the explained class.
+        Probabilities of the explained class, for the image and when everything else is noise.
     nonsparsity, distortion : float
+        Rate and distortion of the explanation.
     """
 
     name: str
@@ -54,8 +60,8 @@ class GalleryEntry:
     distortion: float
 
     @property
-    def kept(self) -> bool:
-        """Whether the explained class is still predicted when all else is noise."""
+    def label_kept(self) -> bool:
+        """Whether the explained class is still predicted when everything else is noise."""
         return self.explained == self.after
 
     @property
@@ -64,65 +70,70 @@ class GalleryEntry:
         return self.true == self.predicted
 
 
-def entries_of(
+def gallery_entries(
     classifier: Classifier,
     images: Tensor,
     labels: Tensor,
     names: Sequence[str],
     explanations: Iterable[Explanation],
 ) -> list[GalleryEntry]:
-    """List explanations of the same images, an entry for each image and explanation.
+    """List explanations of the same images, with an entry for each image and explanation.
 
     Parameters
     ----------
     classifier : Classifier
-        Whose class names are used.
+        Classifier whose class names are used.
     images : Tensor
-        ``(N, C, H, W)``.
+        ``(N, C, H, W)`` in [0, 1].
     labels : Tensor
         ``(N,)``, the true classes.
     names : sequence of str
-        Of the N images.
+        Names of the N images.
     explanations : iterable of Explanation
-        Of all N images each, such as by several methods or for several lambdas.
+        Explanations of all N images, such as by several methods or for several lambdas.
 
     Returns
     -------
     list of GalleryEntry
-        In the order of the images.
+        Entries in the order of the images.
     """
-    found: list[list[GalleryEntry]] = [[] for _ in names]
-    for explanation in explanations:
-        for row, (one, name) in enumerate(zip(explanation, names, strict=True)):
-            label = classifier.label
+    label = classifier.label
+    by_image: list[list[GalleryEntry]] = [[] for _ in names]
+    for batch in explanations:
+        for row, (explanation, name) in enumerate(zip(batch, names, strict=True)):
             entry = GalleryEntry(
                 name,
                 images[row],
-                one.picture[0],
-                str(one.settings["method"]),
-                float(one.lambda_k),
+                explanation.picture[0],
+                str(explanation.settings["method"]),
+                float(explanation.lambda_k),
                 label(int(labels[row])),
-                label(int(one.predicted)),
-                label(int(one.target)),
-                label(int(one.predicted_after)),
-                float(one.probability),
-                float(one.probability_after),
-                float(one.nonsparsity),
-                float(one.distortion),
+                label(int(explanation.predicted)),
+                label(int(explanation.target)),
+                label(int(explanation.predicted_after)),
+                float(explanation.probability),
+                float(explanation.probability_after),
+                float(explanation.nonsparsity),
+                float(explanation.distortion),
             )
-            found[row].append(entry)
-    return list(itertools.chain.from_iterable(found))
+            by_image[row].append(entry)
+    return list(itertools.chain.from_iterable(by_image))
 
 
 class Gallery:
     """Explanations beside their images, filtered by method, lambda, label and prediction.
 
-    Shows itself in a notebook. A panel has an address of its own, which its number links to.
+    A gallery shows itself in a notebook. Each panel has its own address, to which its number links.
 
     Parameters
     ----------
     entries : sequence of GalleryEntry
-        Entries of one image follow each other.
+        Explanations. Those of one image follow each other.
+
+    Raises
+    ------
+    ValueError
+        If there is no entry.
     """
 
     def __init__(self, entries: Sequence[GalleryEntry]) -> None:
@@ -136,57 +147,52 @@ class Gallery:
             assets.joinpath(name).read_text(encoding="utf-8")
             for name in ("gallery.css", "gallery.js")
         )
-        pictures = iter(self._pictures())
-        groups, number = [], 0
-        for name, group in itertools.groupby(self.entries, key=lambda entry: entry.name):
-            some = list(group)
-            panels = [_photo(some[0], next(pictures))]
-            for entry in some:
-                number += 1
-                panels.append(_panel(entry, next(pictures), number))
-            groups.append(
-                f'<section class="rcx-row" aria-label="{escape(name)}">{"".join(panels)}</section>'
-            )
+        sources, numbers = iter(self._sources()), itertools.count(1)
+        rows = []
+        for entries in self._by_image():
+            panels = [_photo(entries[0], next(sources))]
+            panels += [_panel(entry, next(sources), next(numbers)) for entry in entries]
+            name = escape(entries[0].name)
+            rows.append(f'<section class="rcx-row" aria-label="{name}">{"".join(panels)}</section>')
         return (
             f'<style>{style}</style><div class="rcx-gallery" id="gallery">{self._filters()}'
-            f"{''.join(groups)}</div><script>{script}</script>"
+            f"{''.join(rows)}</div><script>{script}</script>"
         )
 
     def __repr__(self) -> str:
         return f"Gallery of {len(self.entries)} explanations"
 
-    def _pictures(self) -> list[str]:
-        """Encode each image once and each explanation, as large as the page's size allows."""
-        shown = []
+    def _by_image(self) -> Iterator[list[GalleryEntry]]:
         for _, group in itertools.groupby(self.entries, key=lambda entry: entry.name):
-            some = list(group)
-            shown += [some[0].image, *(entry.picture for entry in some)]
-        # a try-out on some of the pictures finds the size for all
-        probe = shown[:: max(1, len(shown) // 16)]
-        for side, quality in _STEPS:
+            yield list(group)
+
+    def _sources(self) -> list[str]:
+        """Encode each image once, and each of its explanations, as large as the page allows."""
+        pictures: list[npt.ArrayLike] = []
+        for entries in self._by_image():
+            pictures += [entries[0].image, *(entry.picture for entry in entries)]
+        probe = pictures[:: max(1, len(pictures) // _PROBED)]
+        for side, quality in _ENCODINGS:
             size = sum(len(data_uri(pixels, side=side, quality=quality)) for pixels in probe)
-            if size * len(shown) / len(probe) <= _BYTES:
+            if size * len(pictures) / len(probe) <= _MOST_BYTES:
                 break
-        return [data_uri(pixels, side=side, quality=quality) for pixels in shown]
+        return [data_uri(pixels, side=side, quality=quality) for pixels in pictures]
 
     def _filters(self) -> str:
-        methods = list(dict.fromkeys(entry.method for entry in self.entries))
         lambdas = sorted({entry.lambda_k for entry in self.entries})
-        choices = {
-            "method": {name: name for name in methods},
-            "lambda": {f"{value:g}": f"{value:g}" for value in lambdas},
-            "label": {"kept": "kept", "lost": "lost"},
-            "prediction": {"right": "right", "wrong": "wrong"},
+        choices: dict[str, Iterable[str]] = {
+            "method": dict.fromkeys(entry.method for entry in self.entries),
+            "lambda": [f"{lambda_k:g}" for lambda_k in lambdas],
+            "label": ["kept", "lost"],
+            "prediction": ["right", "wrong"],
         }
-        selects = "".join(
-            f'<label>{key} <select data-filter="{key}"><option value="">all</option>'
-            + "".join(
-                f'<option value="{escape(value)}">{escape(text)}</option>'
-                for value, text in options.items()
+        selects = ""
+        for key, values in choices.items():
+            options = "".join(f"<option>{escape(value)}</option>" for value in values)
+            selects += (
+                f'<label>{key} <select data-filter="{key}"><option value="">all</option>{options}'
+                "</select></label>"
             )
-            + "</select></label>"
-            for key, options in choices.items()
-        )
         return (
             f'<form class="rcx-filters" aria-label="Filters">{selects}'
             '<button type="reset">show all</button>'
@@ -205,18 +211,18 @@ def _photo(entry: GalleryEntry, source: str) -> str:
 
 
 def _panel(entry: GalleryEntry, source: str, number: int) -> str:
-    data = {
+    properties = {
         "method": entry.method,
         "lambda": f"{entry.lambda_k:g}",
-        "label": "kept" if entry.kept else "lost",
+        "label": "kept" if entry.label_kept else "lost",
         "prediction": "right" if entry.right else "wrong",
     }
-    told = " ".join(f'data-{key}="{escape(value)}"' for key, value in data.items())
+    data = " ".join(f'data-{key}="{escape(value)}"' for key, value in properties.items())
     title = f"{entry.method}, lambda {entry.lambda_k:g}"
-    alt = f"{title}, of {entry.name}: label {data['label']}"
-    lost = "" if entry.kept else f'<br><b class="rcx-wrong">lost</b> to {escape(entry.after)}'
+    alt = f"{title}, of {entry.name}: label {properties['label']}"
+    lost = "" if entry.label_kept else f'<br><b class="rcx-wrong">lost</b> to {escape(entry.after)}'
     return (
-        f'<figure class="rcx-panel" id="panel-{number}" {told}>'
+        f'<figure class="rcx-panel" id="panel-{number}" {data}>'
         f'<img src="{source}" alt="{escape(alt)}">'
         f'<figcaption><a href="#panel-{number}" title="Link to this panel">{number}</a> '
         f"{escape(title)}{lost}<br>{escape(entry.explained)}<br>probability "

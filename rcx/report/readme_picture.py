@@ -1,4 +1,4 @@
-"""The README's picture: ``python -m rcx.report.readme_picture [FILE]``."""
+"""Draw the README's picture: ``python -m rcx.report.readme_picture [FILE]``."""
 
 import sys
 from pathlib import Path
@@ -15,32 +15,37 @@ def readme_picture(n_images: int = 4, seed: int = 0) -> StyledFigure:
     Parameters
     ----------
     n_images : int
-        How many scenes, a column each.
+        Number of scenes. Each is a column.
     seed : int
-        Of scenes and noise.
+        Seed of the scenes and of the noise.
 
     Returns
     -------
-    Figure
+    StyledFigure
     """
     sample = load_profile("sample", n_images=n_images, seed=seed)
-    methods = [CartoonX, PixelRDE]
-    found = [method(sample.classifier, seed=seed).explain(sample.images) for method in methods]
+    explanations = [
+        method(sample.classifier, seed=seed).explain(sample.images)
+        for method in (CartoonX, PixelRDE)
+    ]
+    scenes = [
+        f"{sample.classifier.label(int(scene.target))}, probability {float(scene.probability):.2f}"
+        for scene in explanations[0]
+    ]
     captions = [
-        [f"{row.settings['method']}, probability {float(row.probability_after):.2f}" for row in one]
-        for one in found
+        [
+            f"{cartoon.settings['method']}, probability {float(cartoon.probability_after):.2f}"
+            for cartoon in row
+        ]
+        for row in explanations
     ]
-    shown = [
-        f"{sample.classifier.label(int(row.target))}, probability {float(row.probability):.2f}"
-        for row in found[0]
-    ]
-    rows = [sample.images, *(one.picture for one in found)]
-    return picture_grid([list(row) for row in rows], captions=[shown, *captions])
+    pictures = [sample.images, *(explanation.picture for explanation in explanations)]
+    return picture_grid([list(row) for row in pictures], captions=[scenes, *captions])
 
 
 if __name__ == "__main__":
     target = Path(sys.argv[1] if len(sys.argv) > 1 else "book/images/explanations.png")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # kept in the repository: small, and the same bytes from the same pixels
-    png = {"dpi": 80, "metadata": {"Software": None}, "pil_kwargs": {"optimize": True}}
-    readme_picture().savefig(target, **png)
+    # The picture is kept in the repository, so it is small, and equal pixels give equal bytes.
+    png = {"metadata": {"Software": None}, "pil_kwargs": {"optimize": True}}
+    readme_picture().savefig(target, dpi=80, **png)

@@ -1,8 +1,8 @@
 """Results of chapters in a form that other pages can read.
 
-A chapter shows a `Result`, and its machine-readable form lies beside the text in the notebook.
-When the book is built, what each chapter recorded is written to a folder as one JSON file per
-chapter, also where the chapter came from the store; the verdict and status pages read that folder.
+A chapter shows a `Result`, whose machine-readable form lies beside the text in the notebook. When
+the book is built, the results of each chapter are written to a folder, as one JSON file per
+chapter, even if the chapter was taken from the store. The verdict and status pages read the folder.
 """
 
 from __future__ import annotations
@@ -12,33 +12,35 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any, Literal
 
 from rcx.system.files import write_whole
 
-ClaimOutcome = Literal["supported", "not supported", "mixed", "open"]
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
-_KEY = "rcx_result"  # in an output's metadata
+ClaimOutcome = Literal["supported", "not supported", "mixed", "open"]
+"""How a measurement bears on a claim."""
+
+_KEY = "rcx_result"  # key of a result in the metadata of a notebook's output
 FOLDER_VARIABLE = "RCX_RESULTS"
-"""Environment variable that names the folder of results while a book is built."""
+"""Environment variable that names the folder of results while the book is built."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a chapter found, about a claim or beside all claims.
+    """A chapter's finding, about a claim or about something that nobody claimed.
 
     Attributes
     ----------
     name : str
-        By which other pages find it.
+        Name by which other pages find the result.
     measured : str
-        What was measured, with its interval, in one or two sentences.
+        One or two sentences that say what was measured, with its interval.
     outcome : {"supported", "not supported", "mixed", "open"} or None
-        How the measurement bears on the claim; None where nothing was claimed.
+        How the measurement bears on the claim. None if nothing was claimed.
     claimed, reported : str
-        What was claimed, and what the reproducibility report found.
+        The claim, and what the reproducibility report found about it.
     """
 
     name: str
@@ -48,33 +50,36 @@ class Result:
     reported: str = ""
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
-        judged = f"**{self.outcome}**. " if self.outcome else ""
+        outcome = f"**{self.outcome}**. " if self.outcome else ""
         lines = [f"*Claimed*: {self.claimed}"] if self.claimed else []
         lines += [f"*Reported*: {self.reported}"] if self.reported else []
-        lines += [f"*Measured here*: {judged}{self.measured}"]
+        lines += [f"*Measured here*: {outcome}{self.measured}"]
         text = "\n\n".join(lines)
         return {"text/markdown": text, "text/plain": text}, {_KEY: asdict(self)}
 
 
 @dataclass(frozen=True)
 class ChapterRun:
-    """A chapter as it was run.
+    """A run of a chapter.
 
     Attributes
     ----------
     chapter, title : str
+        Name and first heading of the chapter.
     key : str
-        See `rcx.report.book.kept.chapter_key`.
+        Key of the run, see `rcx.report.book.chapter_store.chapter_key`.
     parameters : dict of str to object
-        All that it declares, as it was run.
+        Values of all parameters that the chapter declares.
     seconds : float
+        Duration of the run.
     finished : str
-        Date and time in UTC.
+        Date and time of its end, in UTC.
     machine : dict of str to str
-        Where it was run, with which versions.
+        The machine, and the versions of the libraries.
     failed : bool
-        Whether a cell raised; its results are those up to there.
+        Whether a cell raised an error. The results are then those of the cells before it.
     results : dict of str to Result
+        Results by name.
     """
 
     chapter: str
@@ -89,53 +94,54 @@ class ChapterRun:
 
     @classmethod
     def of(cls, notebook: NotebookNode) -> ChapterRun:
-        """Read the run that an executed notebook tells of, see `rcx.report.book.kept`."""
-        return cls(**notebook.metadata["rcx"], results=recorded(notebook))
+        """Read the run from the metadata and the outputs of an executed notebook."""
+        return cls(**notebook.metadata["rcx"], results=results_of(notebook))
 
 
-def recorded(notebook: NotebookNode) -> dict[str, Result]:
-    """Find the results in the outputs of an executed notebook.
+def results_of(notebook: NotebookNode) -> dict[str, Result]:
+    """Read the results from the outputs of an executed notebook, by name.
 
     Raises
     ------
     ValueError
-        If two have one name.
+        If two results have the same name.
     """
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if content := output.get("metadata", {}).get(_KEY):
                 result = Result(**content)
-                if result.name in found:
+                if result.name in results:
                     raise ValueError(f"two results have the name {result.name!r}")
-                found[result.name] = result
-    return found
+                results[result.name] = result
+    return results
 
 
 def write_run(folder: Path, run: ChapterRun) -> None:
-    """Write a chapter's run and results for other pages; the file appears whole or not at all."""
+    """Write a chapter's run for other pages. The file appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{run.chapter}.json"
-    # sorted, as in a notebook file: the same bytes for a run and for what the store kept of it
+    # Keys are sorted as in a notebook file, so that the file is the same for a run and for its copy
+    # from the store.
     text = json.dumps(asdict(run), default=str, indent=1, sort_keys=True)
     write_whole(path, text.encode())
 
 
 def read_runs(folder: Path | None = None) -> dict[str, ChapterRun]:
-    """Read what the chapters recorded, in the order of the book.
+    """Read the runs of the chapters, in the order of the book.
 
     Parameters
     ----------
     folder : Path, optional
-        By default that of the book that is being built, or ``.rcx/results`` of the working
-        directory or the nearest folder above it.
+        Folder of the results. By default, it is the folder of the book that is being built, or else
+        ``.rcx/results`` in the working directory or in the nearest folder above that has it.
 
     Returns
     -------
     dict of str to ChapterRun
-        By chapter; a chapter that was never run is missing.
+        Runs by chapter, without the chapters that were never run.
     """
-    folder = _nearest(os.environ) if folder is None else folder
+    folder = _results_folder() if folder is None else folder
     runs = {}
     for path in sorted(folder.glob("*.json")) if folder else ():
         try:
@@ -145,20 +151,20 @@ def read_runs(folder: Path | None = None) -> dict[str, ChapterRun]:
             }
             runs[path.stem] = ChapterRun(**content)
         except (OSError, ValueError, TypeError, KeyError):
-            continue  # of another version, or damaged: as good as not run
+            continue  # The file is damaged or of another version: the chapter counts as not run.
     return runs
 
 
 def with_profile(runs: Mapping[str, ChapterRun], profile: str) -> dict[str, ChapterRun]:
-    """Choose the runs of one profile: results of different images do not belong together."""
+    """Select the runs of one profile, as results of different images do not belong together."""
     return {
         name: run for name, run in runs.items() if run.parameters.get("profile", profile) == profile
     }
 
 
-def _nearest(environment: Mapping[str, str]) -> Path | None:
-    if named := environment.get(FOLDER_VARIABLE):
-        return Path(named)
-    here = Path.cwd()
-    folders = (folder / ".rcx" / "results" for folder in (here, *here.parents))
+def _results_folder() -> Path | None:
+    if folder_name := os.environ.get(FOLDER_VARIABLE):
+        return Path(folder_name)
+    directory = Path.cwd()
+    folders = (parent / ".rcx" / "results" for parent in (directory, *directory.parents))
     return next((folder for folder in folders if folder.is_dir()), None)

@@ -8,28 +8,30 @@ from typing import Literal, get_args
 from ipywidgets import Tab, VBox
 from torch import Tensor
 
+from rcx.classifiers.targets import Target
 from rcx.explain.cartoonx import CartoonX
-from rcx.explain.explainer import Explainer, Target
+from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.explain.pixel_rde import PixelRDE
 from rcx.images.checks import checked_images
 from rcx.report.frames import MaskFrames, explanation_frames
 from rcx.report.widgets import Frame, frame_slider
+from rcx.solver.settings import checked_lambda
 
 Through = Literal["lambda_k", "steps", "kept", "method"]
 """What a slider moves through: lambda, the solver's steps, the share that is kept, the methods."""
 
-LAMBDAS = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Lambdas of a slider, as multiples of the explainer's own."""
+LAMBDA_FACTORS = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Lambdas of a slider, as multiples of the explainer's own lambda."""
 
 PERCENTS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 """Percentages of the coefficients that are kept."""
 
 _CAPTIONS: dict[Through, str] = {
-    "lambda_k": "The larger lambda, the less is kept. Red: the class is lost.",
-    "steps": "The picture while the solver looks for it. Red: at this step, the class is lost.",
-    "kept": "Only so many of the most relevant coefficients, kept whole. Red: the class is lost.",
-    "method": "The same image, explained by wavelets and by pixels.",
+    "lambda_k": "The larger lambda is, the less is kept. Red: the class is lost.",
+    "steps": "The picture while the solver looks for it. Red: the class is lost at this step.",
+    "kept": "Only the most relevant coefficients, wholly kept. Red: the class is lost.",
+    "method": "The same image, explained by different methods. Red: the class is lost.",
 }
 
 
@@ -44,94 +46,107 @@ def scrubber(
     names: Sequence[str] | None = None,
     width: int = 256,
 ) -> VBox | Tab:
-    """Explain images, and move through their explanations by sliders.
+    """Explain images, and show sliders that move through the explanations.
 
-    The pictures are made at once, so that the sliders move without a kernel too: in a notebook
-    that was saved with its widgets, and on a page that was built of it.
+    All pictures are made at once. The sliders therefore move without a kernel too: in a notebook
+    that was saved with its widgets, and on a web page that was made from it.
 
     Parameters
     ----------
-    explainer : CartoonX or PixelRDE
-        Explains the images.
+    explainer : CartoonX, PixelRDE or another Explainer
+        Explainer of the images.
     images : Tensor
-        ``(N, C, H, W)`` or ``(C, H, W)`` in [0, 1].
+        ``(N, C, H, W)`` or ``(C, H, W)``, float, in [0, 1].
     target : int, sequence of int or Tensor, optional
-        Classes to explain, one for all or one each; None explains the predicted classes.
+        Indices of the classes to explain: one for all images, or one for each. By default, the
+        predicted classes are explained.
     through : {"lambda_k", "steps", "kept", "method"} or a sequence of them
-        What the slider moves through; several make a tab each. Each costs about one explanation
-        of every image, and ``"lambda_k"`` about two.
+        What a slider moves through. Several of them make one tab each. Each takes about as long as
+        an explanation of every image, and ``"lambda_k"`` about twice as long. ``"method"`` compares
+        the explainer with CartoonX and Pixel RDE, each with its default lambda and solver.
     lambda_ks : sequence of float, optional
-        Lambdas of the slider; by default a fifth of the explainer's own to five times as much.
+        Lambdas of the slider, positive. By default, there are five, from a fifth of the explainer's
+        own lambda to five times as much.
     percents : sequence of float
         Percentages of the coefficients that are kept, in [0, 100].
     names : sequence of str, optional
-        Of the images, all different; by default their numbers.
+        Different names of the N images. By default, the images are numbered.
     width : int
-        Of a picture, in pixels.
+        Width of a picture, in pixels.
 
     Returns
     -------
     VBox or Tab
-        A widget, shown as a cell's last line.
+        A widget. A notebook shows it if it is the last line of a cell.
 
     Raises
     ------
     ImportError
-        Where ipywidgets is not installed.
+        If ipywidgets is not installed.
     TypeError, ValueError
-        For images, targets or choices that do not fit.
+        If images, targets or options do not fit.
     """
-    wanted: list[Through] = [through] if isinstance(through, str) else list(through)
-    if not wanted or any(one not in get_args(Through) for one in wanted):
+    kinds: list[Through] = [through] if isinstance(through, str) else list(through)
+    if not kinds or any(kind not in get_args(Through) for kind in kinds):
         raise ValueError(f"through must be of {', '.join(get_args(Through))}, got {through!r}")
+    if not all(0 <= percent <= 100 for percent in percents):
+        raise ValueError(f"percents must lie in [0, 100], got {list(percents)}")
+    if lambda_ks is None:
+        lambda_ks = [factor * explainer.lambda_k for factor in LAMBDA_FACTORS]
+    lambdas = sorted(checked_lambda(lambda_k) for lambda_k in lambda_ks)
     images = checked_images(images).cpu()
     titles = [f"image {number}" for number in range(len(images))] if names is None else list(names)
     if len(titles) != len(images) or len(set(titles)) != len(titles):
-        raise ValueError(f"{len(images)} images need as many different names")
-    lambdas = sorted(lambda_ks or [factor * explainer.lambda_k for factor in LAMBDAS])
+        raise ValueError(f"{len(images)} images need as many different names, got {titles}")
     explanation = explainer.explain(images, target)
-    classes = explanation.target
-    other = PixelRDE if isinstance(explainer, CartoonX) else CartoonX
     frames: dict[Through, Callable[[], list[list[Frame]]]] = {
-        "lambda_k": lambda: _rows(
-            [explainer] * len(lambdas),
-            explainer.explain_path(images, lambdas, classes),
-            [f"{lambda_k:g}" for lambda_k in lambdas],
-        ),
+        "lambda_k": lambda: _lambda_frames(explainer, images, explanation, lambdas),
         "steps": lambda: [
             MaskFrames(explainer, image, int(label)).of_steps()
-            for image, label in zip(images, classes, strict=True)
+            for image, label in zip(images, explanation.target, strict=True)
         ],
         "kept": lambda: [
-            MaskFrames(explainer, image, int(one.target)).of_shares(one.mask[0], percents)
-            for image, one in zip(images, explanation, strict=True)
+            MaskFrames(explainer, image, int(row.target)).of_shares(row.mask[0], percents)
+            for image, row in zip(images, explanation, strict=True)
         ],
-        "method": lambda: _methods(explainer, other(explainer.classifier), images, explanation),
+        "method": lambda: _method_frames(explainer, images, explanation),
     }
     sliders = []
-    for one in wanted:
-        pairs = zip(images, frames[one](), strict=True)
-        rows = dict(zip(titles, pairs, strict=True))
-        sliders.append(frame_slider(rows, one, caption=_CAPTIONS[one], width=width))
-    return sliders[0] if len(sliders) == 1 else Tab(children=sliders, titles=wanted)
+    for kind in kinds:
+        rows = dict(zip(titles, zip(images, frames[kind](), strict=True), strict=True))
+        sliders.append(frame_slider(rows, kind, caption=_CAPTIONS[kind], width=width))
+    return sliders[0] if len(sliders) == 1 else Tab(children=sliders, titles=kinds)
 
 
-def _methods(
-    explainer: Explainer, other: Explainer, images: Tensor, explanation: Explanation
+def _lambda_frames(
+    explainer: Explainer, images: Tensor, explanation: Explanation, lambdas: Sequence[float]
 ) -> list[list[Frame]]:
-    explainers = [explainer, other]
-    both = [explanation, other.explain(images, explanation.target)]
-    return _rows(explainers, both, [each.method for each in explainers])
-
-
-def _rows(
-    explainers: Sequence[Explainer], explanations: Sequence[Explanation], labels: Sequence[str]
-) -> list[list[Frame]]:
-    """Frames of each image, one for each of several explanations of all images."""
+    """Make a frame of each image for each lambda."""
+    path = explainer.explain_path(images, lambdas, explanation.target)
+    labels = [f"{lambda_k:g}" for lambda_k in lambdas]
     return [
-        [
-            explanation_frames(explainer, [explanation[row]], [label])[0]
-            for explainer, explanation, label in zip(explainers, explanations, labels, strict=True)
-        ]
-        for row in range(len(explanations[0]))
+        explanation_frames(explainer, [explanations[row] for explanations in path], labels)
+        for row in range(len(images))
     ]
+
+
+def _method_frames(
+    explainer: Explainer, images: Tensor, explanation: Explanation
+) -> list[list[Frame]]:
+    """Make a frame of each image by the explainer, and one by each of the other methods."""
+    frames = [
+        explanation_frames(explainer, [explanation[row]], [explainer.method])
+        for row in range(len(images))
+    ]
+    for method in (CartoonX, PixelRDE):
+        if not isinstance(explainer, method):
+            other = method(
+                explainer.classifier,
+                distortion=explainer.distortion,
+                seed=explainer.seed,
+                device=explainer.device,
+            )
+            explanations = other.explain(images, explanation.target)
+            for row, row_frames in enumerate(frames):
+                row_frames += explanation_frames(other, [explanations[row]], [other.method])
+    return frames

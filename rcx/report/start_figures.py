@@ -1,4 +1,4 @@
-"""Loss curves from different starts."""
+"""Figures of the loss over the solver's steps, from different starts."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from collections.abc import Mapping
 import numpy as np
 
 from rcx.evaluate.trials import Trials, curve_intervals
-from rcx.images.figures import STYLE, StyledFigure, style
+from rcx.images.figures import COLOURS, StyledFigure, style
 
 
 def starts_figure(trials: Trials, schedules: Mapping[str, str], *, seed: int = 0) -> StyledFigure:
-    """Show how the loss falls from each start: the mean over images and its interval.
+    """Show how the loss falls from each start: the mean over the images and its interval.
 
     Parameters
     ----------
     trials : Trials
+        Runs from every start.
     schedules : mapping of str to str
-        Which schedules, a panel each, and the panel's title.
+        Titles of the panels, by the name of the schedule that the panel shows.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
-    Figure
+    StyledFigure
     """
-    names = list(dict.fromkeys(trials.curves["start"]))
-    colours = dict(zip(names, STYLE["axes.prop_cycle"].by_key()["color"], strict=False))
+    starts = list(dict.fromkeys(trials.curves["start"]))
+    colours = dict(zip(starts, COLOURS, strict=False))
     with style():
         figure = StyledFigure(figsize=(4.7 * len(schedules), 3.6))
         panels = figure.subplots(1, len(schedules), squeeze=False, sharey=True)[0]

@@ -1,4 +1,4 @@
-"""How the book was made: times, parameters, machine, and hashes of weights and images."""
+"""Tables of how the book was made: times, parameters, machine, hashes of weights and images."""
 
 from __future__ import annotations
 
@@ -12,45 +12,48 @@ from rcx.report.results import ChapterRun
 
 
 def chapter_table(runs: Mapping[str, ChapterRun]) -> pd.DataFrame:
-    """List when chapters were run, for how long and with what."""
+    """List when each chapter was run, for how long, and with which parameters."""
     rows = {
-        name: {
+        chapter: {
             "seconds": run.seconds,
             "finished": run.finished.partition("T")[0],
-            "parameters": ", ".join(f"{key}={value!r}" for key, value in run.parameters.items()),
+            "parameters": ", ".join(f"{name}={value!r}" for name, value in run.parameters.items()),
             "state": "failed" if run.failed else "ran to its end",
         }
-        for name, run in runs.items()
+        for chapter, run in runs.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def machine_table(runs: Mapping[str, ChapterRun]) -> pd.DataFrame:
-    """List machine and versions; where the chapters differ, all that there were."""
-    keys = dict.fromkeys(key for run in runs.values() for key in run.machine)
-    found = {
-        key: ", ".join(dict.fromkeys(run.machine.get(key, "unknown") for run in runs.values()))
-        for key in keys
+    """List the machine and the versions. Where the chapters differ, all values are listed."""
+    names = dict.fromkeys(name for run in runs.values() for name in run.machine)
+    facts = {
+        name: ", ".join(dict.fromkeys(run.machine.get(name, "unknown") for run in runs.values()))
+        for name in names
     }
-    return pd.DataFrame({"": found})
+    return pd.DataFrame({"": facts})
 
 
 def hash_table(profile: ProfileName, *, n_images: int, seed: int) -> pd.DataFrame:
-    """List SHA-256 hashes of the profile's weights, and of its images as the classifier gets them.
+    """List SHA-256 hashes of the profile's weights, and of its images as the classifiers get them.
 
     Parameters
     ----------
-    profile : {"sample", "imagenet"}
-    n_images, seed : int
+    profile, n_images, seed
         As for `rcx.classifiers.load_profile`.
+
+    Returns
+    -------
+    DataFrame
+        A row for the weights of each of the profile's classifiers, and one for its images.
     """
-    rows = {}
+    hashes = {}
     for classifier in (None, VISION_TRANSFORMERS[profile]):
-        drawn = load_profile(profile, n_images=n_images, seed=seed, classifier=classifier)
-        rows[drawn.classifier.name] = drawn.classifier.weights_hash
-        pixels = (drawn.images * 255).round().byte().contiguous()
+        data = load_profile(profile, n_images=n_images, seed=seed, classifier=classifier)
+        hashes[data.classifier.name] = data.classifier.weights_hash
+        pixels = (data.images * 255).round().byte().contiguous().numpy()
         size = " × ".join(map(str, pixels.shape[-2:]))
-        rows[f"{len(pixels)} images of {size}"] = hashlib.sha256(
-            pixels.numpy().tobytes()
-        ).hexdigest()
-    return pd.DataFrame({"SHA-256": rows})
+        images = f"{len(pixels)} images of {size}"
+        hashes[images] = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return pd.DataFrame({"SHA-256": hashes})

@@ -1,13 +1,11 @@
-"""Measurements of what the report did not say, see the chapter of that name."""
+"""Measurements for the chapter on what the report did not say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 
 import pandas as pd
 import torch
-from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 from torch import Tensor
 
@@ -16,44 +14,39 @@ from rcx.classifiers.profiles import VISION_TRANSFORMERS, ProfileName, load_prof
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.reference.photographs import photo_rows
-from rcx.reference.published import published_predictions
+from rcx.reference.published import published_predictions, read_table
 from rcx.solver.distortion import DistortionMeasure
 
+_BATCH = 8  # images that are classified together
 
-def paper_scale_table(name: str) -> Styler | Markdown:
-    """Load a table of the study's photographs that comes with the package.
+
+def photo_normalisation_table() -> Styler:
+    """Show `normalisation_table` of the study's photographs, which comes with the package."""
+    table = read_table("measured", "normalisation.csv")
+    return table.style.hide(axis="index").format(precision=3)
+
+
+def photo_explanation_table(method: str = "CartoonX") -> Styler:
+    """Sum up a method's explanations of the study's photographs, which come with the package.
 
     Parameters
     ----------
-    name : str
-        Of a CSV file in ``rcx/reference``.
-
-    Returns
-    -------
-    Styler or Markdown
-        The table, or a sentence that says so where the package does not have it.
-    """
-    file = files("rcx.reference").joinpath("measured", f"{name}.csv")
-    if not file.is_file():
-        return Markdown(f"*The package has no table `{name}` of the study's photographs.*")
-    with file.open(encoding="utf-8") as opened:
-        return pd.read_csv(opened).style.hide(axis="index").format(precision=3)
-
-
-def photographs_table(method: str = "CartoonX") -> Styler:
-    """Sum up the explanations of the study's photographs whose numbers come with the package.
+    method : str
+        Name of the method.
 
     Returns
     -------
     Styler
-        A row for each classifier, size, kind of input and lambda: how many images, labels lost,
-        images whose squared probability is below the loss (so that an empty mask, which moves the
-        probability to about zero, is as good), and three measures of distortion.
+        A row for each classifier, size, kind of input and lambda. The columns are the number of
+        images, the share of lost labels, the share of images whose squared probability is below the
+        loss, and three measures of distortion. Where the squared probability is below the loss, an
+        empty mask, which moves the probability to about zero, is as good as the explanation.
     """
     rows = photo_rows("explanations", method=method, series=method)
-    what = ["classifier", "normalize", "size", "seed", "lambda_k", "image"]
-    # of an explanation that was made alone and along a path, the one made alone
-    rows = rows.sort_values("on_path", kind="stable").drop_duplicates(what)
+    key = ["classifier", "normalize", "size", "seed", "lambda_k", "image"]
+    # An explanation that was made along a path over lambda is left out if there is one that was
+    # made alone.
+    rows = rows.sort_values("on_path", kind="stable").drop_duplicates(key)
     rows = rows.assign(
         inputs=rows["normalize"].map({True: "normalised", False: "raw, as published"}),
         lost=~rows["label_kept"].astype(bool),
@@ -79,43 +72,42 @@ def photographs_table(method: str = "CartoonX") -> Styler:
 
 
 @torch.no_grad()
-def normalisation_table(name: ProfileName, *, n_images: int, seed: int) -> pd.DataFrame:
-    """Ask classifiers about images with and without the normalisation that they were trained with.
+def normalisation_table(profile: ProfileName, *, n_images: int, seed: int) -> pd.DataFrame:
+    """Classify images with and without the normalisation that the classifiers were trained with.
 
     Parameters
     ----------
-    name : {"sample", "imagenet"}
-    n_images, seed : int
+    profile, n_images, seed
         As for `rcx.classifiers.load_profile`.
 
     Returns
     -------
     DataFrame
-        For each classifier, with and without: in how many images it is right, the mean probability
-        of its answer, and with how many of the published predictions it agrees (where it is the
-        study's; NaN where it is not).
+        A row for each of the profile's classifiers, with and without normalisation: the share of
+        right answers, the mean probability of the answers, and how many of them agree with the
+        published predictions, if the images are the study's.
     """
     published = published_predictions().set_index("image")
     rows = []
-    for column, classifier in {"cnn_256": None, "vit_224": VISION_TRANSFORMERS[name]}.items():
+    for column, classifier in {"cnn_256": None, "vit_224": VISION_TRANSFORMERS[profile]}.items():
         for normalize in (True, False):
             data = load_profile(
-                name, n_images=n_images, seed=seed, classifier=classifier, normalize=normalize
+                profile, n_images=n_images, seed=seed, classifier=classifier, normalize=normalize
             )
-            best = [data.classifier.probabilities(some).max(1) for some in data.images.split(8)]
-            answers = torch.cat([answer.indices for answer in best])
-            known = published[column].reindex(data.names).to_numpy()
-            told = pd.notna(known)
+            batches = torch.split(data.images, _BATCH)
+            probabilities = torch.cat([data.classifier.probabilities(batch) for batch in batches])
+            confidence, answers = probabilities.max(1)
+            predictions = published[column].reindex(data.names).to_numpy()
+            known = pd.notna(predictions)
+            agreeing = (answers.numpy() == predictions)[known].sum()
             rows.append(
                 {
                     "classifier": data.classifier.name,
                     "inputs": "normalised" if normalize else "raw, as published",
                     "right": float((answers == data.labels).double().mean()),
-                    "probability": float(torch.cat([a.values for a in best]).mean()),
+                    "probability": float(confidence.mean()),
                     "agrees with published": (
-                        f"{int((answers.numpy() == known)[told].sum())} of {int(told.sum())}"
-                        if told.any()
-                        else "not its images"
+                        f"{agreeing} of {known.sum()}" if known.any() else "not its images"
                     ),
                 }
             )
@@ -123,16 +115,16 @@ def normalisation_table(name: ProfileName, *, n_images: int, seed: int) -> pd.Da
 
 
 class MaskJudge:
-    """Masks of some images, judged under other conditions than those that they were made for.
+    """Judge masks of N images under other conditions than those that they were made for.
 
     Parameters
     ----------
     explainer : Explainer
-        Whose representation and classifier are used.
+        Explainer whose representation and classifier are used.
     images : Tensor
         ``(N, C, H, W)`` in [0, 1].
     seed : int
-        Of the noise.
+        Seed of the noise.
     """
 
     def __init__(self, explainer: Explainer, images: Tensor, seed: int) -> None:
@@ -152,7 +144,26 @@ class MaskJudge:
         draws: int = 64,
         seed: int | None = None,
     ) -> Tensor:
-        """Distortion ``(N,)`` of masks ``(N, K)``, one for each image."""
+        """Measure the distortion of masks of the predicted classes.
+
+        Parameters
+        ----------
+        masks : Tensor
+            ``(N, K)`` in [0, 1], a mask for each image.
+        measure : str
+            Measure of distortion, see `rcx.solver.distortion`.
+        clamp : bool
+            Whether obfuscated images are clamped to [0, 1].
+        draws : int
+            Number of noise samples.
+        seed : int, optional
+            Seed of the noise. By default, it is the seed of this object.
+
+        Returns
+        -------
+        Tensor
+            ``(N,)``, the means over the noise samples.
+        """
         objective = self.explainer.objective(
             self.model,
             self.images,
@@ -167,7 +178,18 @@ class MaskJudge:
         return objective.answer(masks.to(self.images), fields).distortion.cpu()
 
     def clamping(self, shares: Sequence[float]) -> pd.DataFrame:
-        """Keep a share of each coefficient, and clamp the image to [0, 1] or not."""
+        """Keep a share of each coefficient, with and without clamping to [0, 1] afterwards.
+
+        Parameters
+        ----------
+        shares : sequence of float
+            Shares in [0, 1].
+
+        Returns
+        -------
+        DataFrame
+            Mean distortion over the images, as the l2 norm, with a row for each share.
+        """
         length = self.explainer.representation(self.images.shape[-2:]).length
         rows = {}
         for share in shares:
@@ -179,33 +201,60 @@ class MaskJudge:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("kept of each coefficient")
 
     def single_draws(self, masks: Tensor, draws: int = 32) -> Tensor:
-        """Distortion ``(N, draws)``, the l2 norm, by single draws of the noise."""
+        """Measure the distortion of masks ``(N, K)``, as the l2 norm, by single draws of the noise.
+
+        Returns
+        -------
+        Tensor
+            ``(N, draws)``.
+        """
         seeds = range(self.seed + 1, self.seed + 1 + draws)
-        found = [self.distortion(masks, measure="l2", draws=1, seed=seed) for seed in seeds]
-        return torch.stack(found, dim=1)
+        return torch.stack(
+            [self.distortion(masks, measure="l2", draws=1, seed=seed) for seed in seeds], dim=1
+        )
 
     def empty(self, explanations: Explanation) -> pd.DataFrame:
-        """Compare the loss of explanations with that of a mask that keeps nothing."""
-        nothing = self.distortion(torch.zeros_like(explanations.mask))
+        """Compare the losses of explanations with those of a mask that keeps nothing.
+
+        Parameters
+        ----------
+        explanations : Explanation
+            Explanations of the N images by the published distortion, ``"probability"``.
+
+        Returns
+        -------
+        DataFrame
+            A row for each image.
+        """
+        loss = self.distortion(torch.zeros_like(explanations.mask))
         return pd.DataFrame(
             {
                 "probability": explanations.probability,
                 "loss": explanations.loss,
-                "loss of the empty mask": nothing,
-                "the empty mask is better": nothing < explanations.loss,
+                "loss of the empty mask": loss,
+                "the empty mask is better": loss < explanations.loss,
             }
         )
 
     def sweep(self, path: Sequence[Explanation]) -> pd.DataFrame:
-        """Measure a path over lambda as the objective does, and as the published sweep does."""
-        rows = {
-            f"{float(step.lambda_k[0]):g}": {
-                "squared change of the probability": float(step.distortion.mean()),
-                "l2 norm, 64 draws": float(self.distortion(step.mask, measure="l2").mean()),
-                "l2 norm, one draw": float(
-                    self.distortion(step.mask, measure="l2", draws=1).mean()
-                ),
+        """Measure a path over lambda as the objective does, and as the published sweep does.
+
+        Parameters
+        ----------
+        path : sequence of Explanation
+            Explanations of the N images by the published distortion, one for each lambda.
+
+        Returns
+        -------
+        DataFrame
+            Mean distortions over the images, with a row for each lambda.
+        """
+        rows = {}
+        for explanation in path:
+            mask = explanation.mask
+            rows[f"{float(explanation.lambda_k[0]):g}"] = {
+                "squared change of the probability": float(explanation.distortion.mean()),
+                "l2 norm, 64 draws": float(self.distortion(mask, measure="l2").mean()),
+                "l2 norm, one draw": float(self.distortion(mask, measure="l2", draws=1).mean()),
             }
-            for step in path
-        }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lambda")

@@ -1,4 +1,4 @@
-"""The claims and what became of them, as the chapters recorded it."""
+"""The claims and their verdicts, as the chapters recorded them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from rcx.report.results import ChapterRun, Result
 
 
 class _Claim(NamedTuple):
+    """A claim, and the chapter that examines it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the chapter's result about the claim.
+    number, title : str
+        What a reader sees of the claim.
+    chapter : str
+        Name of the chapter.
+    """
+
     name: str
     number: str
     title: str
@@ -24,11 +36,11 @@ CLAIMS = (
     _Claim("claim-3", "iii", "For any classifier", "03_vit_agnosticism"),
     _Claim("runtime", "extension", "A shorter way", "04_runtime_initialization"),
 )
-"""The claims in the order of the book, and the chapter that examines each."""
+"""The claims in the order of the book."""
 
 
 def verdict_table(runs: Mapping[str, ChapterRun]) -> HTML:
-    """List claims with their outcomes, short enough for a first page."""
+    """List the claims with their verdicts in a table that is short enough for the first page."""
     rows = ""
     for claim in CLAIMS:
         result = _result(runs, claim)
@@ -46,19 +58,19 @@ def verdict_table(runs: Mapping[str, ChapterRun]) -> HTML:
 
 
 def verdict_cards(runs: Mapping[str, ChapterRun]) -> HTML:
-    """Show for each claim what was claimed, reported and measured, and the outcome."""
+    """Show what was claimed, reported and measured for each claim, and the verdict."""
     cards = ""
     for claim in CLAIMS:
         result = _result(runs, claim)
         if result is None:
-            told = {"Not known": _reason(runs, claim)}
+            texts = {"Not known": _reason(runs, claim)}
         else:
-            told = {
+            texts = {
                 "Claimed": result.claimed,
                 "The report found": result.reported,
                 "Measured here": result.measured,
             }
-        lines = "".join(f"<dt>{key}</dt><dd>{escape(text)}</dd>" for key, text in told.items())
+        lines = "".join(f"<dt>{key}</dt><dd>{escape(text)}</dd>" for key, text in texts.items())
         badge = _badge(result.outcome) if result else ""
         cards += (
             f"<section class='rcx-verdict' id='{claim.name}'><p><b>({claim.number}) "
@@ -67,22 +79,22 @@ def verdict_cards(runs: Mapping[str, ChapterRun]) -> HTML:
     return HTML(cards)
 
 
-def found_beside(runs: Mapping[str, ChapterRun]) -> HTML:
-    """List results that bear on no claim."""
-    claimed = {claim.name for claim in CLAIMS}
+def other_results(runs: Mapping[str, ChapterRun]) -> HTML:
+    """List the results that bear on no claim."""
+    claims = {claim.name for claim in CLAIMS}
     cards = "".join(
         f"<section class='rcx-verdict' id='{escape(name)}'><dl>"
         + (f"<dt>The report says</dt><dd>{escape(result.reported)}</dd>" if result.reported else "")
         + f"<dt>Measured here</dt><dd>{escape(result.measured)}</dd></dl></section>"
         for run in runs.values()
         for name, result in run.results.items()
-        if name not in claimed
+        if name not in claims
     )
     return HTML(cards or "<p>No chapter has recorded anything.</p>")
 
 
-def missing(runs: Mapping[str, ChapterRun]) -> list[str]:
-    """Name the chapters whose results are not known."""
+def chapters_without_result(runs: Mapping[str, ChapterRun]) -> list[str]:
+    """Name the chapters whose result about their claim is not known."""
     return [claim.chapter for claim in CLAIMS if _result(runs, claim) is None]
 
 

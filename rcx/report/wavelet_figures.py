@@ -1,4 +1,4 @@
-"""Wavelet coefficients and masks drawn as a pyramid, a picture for each band."""
+"""Figures of wavelet coefficients and masks as a pyramid with a picture for each band."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from rcx.images.figures import INK, StyledFigure, style
 from rcx.representations.representation import Representation
 
-_SIDE = 3.6  # inches, of a pyramid
-_LARGE = 0.2  # a tile of at least this share of the side has room for its name
-# where the tile of an orientation lies in its level: steps right and down
+_SIDE = 3.6  # inches, the side of a pyramid
+_LARGE = 0.2  # share of the side from which on a tile has room for its name
+_GAP = 0.003  # share of the side that separates a tile from its border
+# The place of an orientation's tile in its level, in steps to the right and down.
 _TILES = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}
 
 
@@ -22,21 +23,27 @@ def pyramid_figure(
 ) -> StyledFigure:
     """Show values on the coefficient axis of a wavelet transform, band by band.
 
-    The approximation is in the upper left corner. Around it lie the horizontal (below), vertical
-    (to the right) and diagonal details of the coarsest level, around these the next level's.
+    The approximation is in the upper left corner. Around it lie the horizontal details (below), the
+    vertical details (to the right) and the diagonal details of the coarsest level. The details of
+    the next level lie around these.
 
     Parameters
     ----------
     representation : Representation
-        Whose first band is the approximation, and whose others are the details from the coarsest
-        level to the finest, each ``(3, h, w)``.
+        Representation such as `rcx.representations.Wavelets`: the first band is the approximation,
+        and the others are the details ``(3, h, w)`` from the coarsest level to the finest.
     panels : mapping of str to array-like
-        By title: values ``(K,)``, such as coefficients or a mask. What is shown is the square root
-        of their size, so that small ones can be seen, with white for the largest of each band.
+        Values ``(K,)`` by title, such as coefficients or a mask. The figure shows the square root
+        of their size, so that small values can be seen. The largest value of each tile is white.
 
     Returns
     -------
-    Figure
+    StyledFigure
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, the values have another shape, or the representation has no details.
     """
     if not panels:
         raise ValueError("a figure needs at least one panel")
@@ -80,9 +87,9 @@ def _draw_tile(
     side: float,
     name: str,
 ) -> None:
-    gap = 0.003
-    left, top = corner[0] * side + gap, corner[1] * side + gap
-    right, bottom = (corner[0] + 1) * side - gap, (corner[1] + 1) * side - gap
+    """Draw values ``(h, w)`` as a tile of some side at a corner, given in sides."""
+    left, top = corner[0] * side + _GAP, corner[1] * side + _GAP
+    right, bottom = (corner[0] + 1) * side - _GAP, (corner[1] + 1) * side - _GAP
     axes.imshow(
         (values / (largest or 1.0)) ** 0.5,
         extent=(left, right, bottom, top),

@@ -1,14 +1,15 @@
-"""Images as coefficients and back: the plugs of the one method.
+"""Representations, which turn images into coefficients and back: the plugs of the method.
 
-It knows nothing of masks, noise or classifiers.
+The room knows nothing of masks, noise and classifiers.
 """
 
 from rcx.representations.pixels import Pixels
-from rcx.representations.representation import Band, Representation
+from rcx.representations.representation import Band, LocalisedRepresentation, Representation
 from rcx.representations.wavelets import Wavelets, deepest_level
 
 __all__ = [
     "Band",
+    "LocalisedRepresentation",
     "Pixels",
     "Representation",
     "Wavelets",

@@ -1,23 +1,29 @@
-"""Pixels as coefficients."""
+"""Pixels: every pixel is a coefficient."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
-from rcx.representations.representation import Band, _check, _image_size
+from rcx.representations.representation import Band, check_last_axes, height_and_width
 
 
 class Pixels:
-    """The identity: one coefficient per pixel, shared by the colours.
+    """Represent images by their pixels, so that each colour has one coefficient per pixel.
 
-    With it the method is Pixel RDE [1]_.
+    With this representation, the method is Pixel RDE [1]_.
 
     Parameters
     ----------
     size : int or (int, int)
-        Height and width of the images, in pixels.
+        Height and width of the images, in pixels. One number stands for a square.
+
+    Raises
+    ------
+    ValueError
+        If the height or the width is less than 1 pixel.
 
     References
     ----------
@@ -28,7 +34,7 @@ class Pixels:
     name = "pixels"
 
     def __init__(self, size: int | Sequence[int]) -> None:
-        self.size = _image_size(size)
+        self.size = height_and_width(size)
         self.length = self.size[0] * self.size[1]
         self.bands: tuple[Band, ...] = (Band("pixels", 0, self.length, self.size),)
 
@@ -36,15 +42,15 @@ class Pixels:
         return f"Pixels(size={self.size})"
 
     def analyse(self, images: Tensor) -> Tensor:
-        """Turn ``(..., H, W)`` images into ``(..., K)`` coefficients."""
-        _check(images, self.size, "images")
+        """Turn images ``(..., H, W)`` into coefficients ``(..., K)``."""
+        check_last_axes(images, self.size, "images")
         return images.flatten(-2)
 
     def synthesise(self, coefficients: Tensor) -> Tensor:
-        """Turn ``(..., K)`` coefficients into ``(..., H, W)`` images."""
-        _check(coefficients, (self.length,), "coefficients")
-        return coefficients.unflatten(-1, self.size)
+        """Turn coefficients ``(..., K)`` into images ``(..., H, W)``."""
+        check_last_axes(coefficients, (self.length,), "coefficients")
+        return torch.unflatten(coefficients, -1, self.size)
 
     def energy_inside(self, regions: Tensor) -> Tensor:
-        """Share of each coefficient's energy inside of regions, see `Wavelets.energy_inside`."""
+        """Measure how much of each pixel lies inside regions, as `LocalisedRepresentation` says."""
         return self.analyse(regions)

@@ -1,8 +1,4 @@
-"""Representations: the two plugs of the one method.
-
-A representation turns images ``(N, C, H, W)`` into coefficients ``(N, C, K)`` with one flat
-coefficient axis, and back. Everything downstream speaks of coefficients and masks only.
-"""
+"""Wavelets: images as coefficients of the two-dimensional discrete wavelet transform."""
 
 from __future__ import annotations
 
@@ -15,42 +11,44 @@ import torch
 from torch import Tensor
 
 from rcx.representations.banded import BandedMatrix
-from rcx.representations.representation import Band, _check, _image_size
+from rcx.representations.representation import Band, check_last_axes, height_and_width
 
-# On a CPU, so many neighbouring samples are transformed at a time, with the coefficients that they
-# need; in shorter signals most of the coefficients are needed anyway.
+# On a CPU, this many neighbouring samples are transformed at a time, with the coefficients that
+# they need. In a signal shorter than the second number, they need most of the coefficients anyway.
 _SAMPLES = 32
 _SHORTEST_IN_BLOCKS = 100
 
 
 class Wavelets:
-    """Two-dimensional discrete wavelet transform, as matrix products.
+    """Represent images by their wavelet coefficients, which matrix products compute.
 
-    Each level applies one analysis matrix per direction; the inverse applies one synthesis matrix
-    per direction. The matrices are PyWavelets' own one-dimensional transform of the identity, so
-    every wavelet and padding that PyWavelets knows is available and equal to it. Coefficients are
-    ordered as PyWavelets orders them: the approximation, then the horizontal, vertical and diagonal
-    details from the coarsest level to the finest.
+    Each level applies one analysis matrix per direction, and the inverse applies one synthesis
+    matrix per direction. The matrices are PyWavelets' one-dimensional transforms of the identity.
+    Every wavelet and padding of PyWavelets is therefore available, with equal coefficients. They
+    are ordered as in PyWavelets: the approximation, then the horizontal, vertical and diagonal
+    details of each level, from the coarsest level to the finest.
 
     Parameters
     ----------
     size : int or (int, int)
-        Height and width of the images, in pixels; odd sizes too.
+        Height and width of the images, in pixels. One number stands for a square. Odd sizes are
+        allowed.
     wavelet : str
         Any discrete wavelet of PyWavelets (``pywt.wavelist(kind="discrete")``).
     levels : int
-        Depth of the pyramid. Every level must find at least one filter length of samples.
+        Depth of the pyramid, from 1 to `deepest_level`.
     padding : str
-        Any signal extension mode of PyWavelets that is linear (all but none are).
+        Any signal extension mode of PyWavelets (``pywt.Modes.modes``).
 
     Raises
     ------
     ValueError
-        For an unknown wavelet or padding, or a depth that the image size does not allow.
+        If the wavelet or the padding is unknown, or the image size does not allow the depth.
 
     Notes
     -----
-    K is 69 831 for 256 x 256 images, db3, zero padding and 5 levels, as in CartoonX [1]_.
+    With db3, zero padding and 5 levels, as in CartoonX [1]_, images of 256 x 256 pixels have
+    K = 69 831 coefficients.
 
     References
     ----------
@@ -64,7 +62,7 @@ class Wavelets:
         levels: int = 5,
         padding: str = "zero",
     ) -> None:
-        self.size = _image_size(size)
+        self.size = height_and_width(size)
         self.wavelet, self.levels, self.padding = wavelet, levels, padding
         self.name = f"wavelets ({wavelet}, {levels} levels)"
         if wavelet not in pywt.wavelist(kind="discrete"):
@@ -87,6 +85,7 @@ class Wavelets:
         return f"Wavelets(size={self.size}, wavelet={self.wavelet!r}, levels={self.levels})"
 
     def _layout(self) -> tuple[Band, ...]:
+        """Lay the approximation and the details of each level along the coefficient axis."""
         coarsest = self._sizes[-1]
         bands = [Band(f"approximation {self.levels}", 0, coarsest[0] * coarsest[1], coarsest)]
         for level in range(self.levels, 0, -1):
@@ -97,34 +96,36 @@ class Wavelets:
         return tuple(bands)
 
     def _matrices(self, level: int, like: Tensor) -> tuple[BandedMatrix, ...]:
-        """Analysis and synthesis along the rows, analysis and synthesis along the columns."""
+        """Make the matrices of analysis and synthesis, first for the rows, then for the columns."""
         height, width = self._sizes[level - 1]
         rows = _filters(height, self.wavelet, self.padding, like.dtype, like.device)
         columns = _filters(width, self.wavelet, self.padding, like.dtype, like.device)
         return *rows, *columns
 
     def analyse(self, images: Tensor) -> Tensor:
-        """Turn ``(..., H, W)`` images into ``(..., K)`` coefficients."""
-        _check(images, self.size, "images")
+        """Turn images ``(..., H, W)`` into coefficients ``(..., K)``."""
+        check_last_axes(images, self.size, "images")
         details: list[Tensor] = []
         approximation = images
         for level in range(1, self.levels + 1):
             height, width = self._sizes[level]
             rows, _, columns, _ = self._matrices(level, images)
             both = columns.on_columns(rows.on_rows(approximation))
-            low, high = both.split(height, dim=-2)
-            approximation, vertical = low.split(width, dim=-1)
-            horizontal, diagonal = high.split(width, dim=-1)
+            low, high = torch.split(both, height, dim=-2)
+            approximation, vertical = torch.split(low, width, dim=-1)
+            horizontal, diagonal = torch.split(high, width, dim=-1)
             details.insert(0, torch.stack((horizontal, vertical, diagonal), dim=-3).flatten(-3))
         return torch.cat((approximation.flatten(-2), *details), dim=-1)
 
     def synthesise(self, coefficients: Tensor) -> Tensor:
-        """Turn ``(..., K)`` coefficients into ``(..., H, W)`` images, the exact inverse."""
-        _check(coefficients, (self.length,), "coefficients")
-        # in one call: the gradient of each slice would be as long as all coefficients
-        bands = coefficients.split([band.stop - band.start for band in self.bands], dim=-1)
-        shapes = [band.shape for band in self.bands]
-        parts = [part.unflatten(-1, shape) for part, shape in zip(bands, shapes, strict=True)]
+        """Turn coefficients ``(..., K)`` into images ``(..., H, W)``, inverting `analyse`."""
+        check_last_axes(coefficients, (self.length,), "coefficients")
+        # One call of split saves memory: the gradient of each single slice would have K entries.
+        lengths = [band.stop - band.start for band in self.bands]
+        parts = [
+            torch.unflatten(part, -1, band.shape)
+            for part, band in zip(torch.split(coefficients, lengths, -1), self.bands, strict=True)
+        ]
         approximation = parts[0]
         for level, detail in zip(range(self.levels, 0, -1), parts[1:], strict=True):
             _, rows, _, columns = self._matrices(level, coefficients)
@@ -136,61 +137,78 @@ class Wavelets:
         return approximation
 
     def energy_inside(self, regions: Tensor) -> Tensor:
-        """Share of each coefficient's energy that lies inside of regions of the image.
+        """Measure how much of each coefficient's energy lies inside regions of the image.
+
+        `LocalisedRepresentation` says what this means.
 
         Parameters
         ----------
         regions : Tensor
-            ``(..., H, W)`` in [0, 1], 1 inside.
+            ``(..., H, W)`` in [0, 1], 1 inside the region and 0 outside.
 
         Returns
         -------
         Tensor
-            ``(..., K)`` in [0, 1]: of what a coefficient alone would draw, squared, the part that
-            falls inside.
+            ``(..., K)`` in [0, 1].
         """
-        _check(regions, self.size, "regions")
+        check_last_axes(regions, self.size, "regions")
         rows, columns = (torch.eye(length).to(regions) for length in self.size)
         parts: list[Tensor] = []
         for level in range(1, self.levels + 1):
             height, width = self._sizes[level]
-            _, up, _, across = self._matrices(level, regions)
-            # what each row of coefficients draws, down to the image: low, then high frequencies
-            low_rows, high_rows = (rows @ up.dense).split(height, dim=1)
-            low_columns, high_columns = (columns @ across.dense).split(width, dim=1)
-            for one, other in (
+            _, row_synthesis, _, column_synthesis = self._matrices(level, regions)
+            # These are the patterns that the coefficients of this level draw along each direction
+            # of the image.
+            low_rows, high_rows = torch.split(rows @ row_synthesis.dense, height, dim=1)
+            low_columns, high_columns = torch.split(columns @ column_synthesis.dense, width, dim=1)
+            for row_patterns, column_patterns in (
                 (high_rows, high_columns),
                 (low_rows, high_columns),
                 (high_rows, low_columns),
             ):
-                parts.insert(0, _energy(one, other, regions))
+                parts.insert(0, _energy(row_patterns, column_patterns, regions))
             rows, columns = low_rows, low_columns
         return torch.cat((_energy(rows, columns, regions), *parts), dim=-1)
 
 
 def _energy(rows: Tensor, columns: Tensor, regions: Tensor) -> Tensor:
-    """Share inside for coefficients that draw the products of a row's and a column's pattern."""
-    one, other = (pattern.square() / pattern.square().sum(0) for pattern in (rows, columns))
-    return (one.T @ regions @ other).flatten(-2).clamp(0, 1)
+    """Measure the energy inside regions for coefficients that each draw a product of two patterns.
+
+    Parameters
+    ----------
+    rows, columns : Tensor
+        ``(H, h)`` and ``(W, w)``, the patterns along the two directions of the image.
+    regions : Tensor
+        ``(..., H, W)`` in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        ``(..., h * w)`` in [0, 1].
+    """
+    row_shares, column_shares = (
+        pattern.square() / pattern.square().sum(0) for pattern in (rows, columns)
+    )
+    return (row_shares.T @ regions @ column_shares).flatten(-2).clamp(0, 1)
 
 
 def deepest_level(size: int | Sequence[int], wavelet: str, padding: str = "zero") -> int:
-    """Largest depth at which every level still finds one filter length of samples.
+    """Find the largest depth at which every level still transforms at least one filter length.
 
     Parameters
     ----------
     size : int or (int, int)
-        Image size in pixels.
+        Height and width of the images, in pixels.
     wavelet, padding : str
-        As in `Wavelets`.
+        As for `Wavelets`.
 
     Returns
     -------
     int
-        0 where the image is smaller than the filter. At least ``pywt.dwt_max_level``.
+        At least ``pywt.dwt_max_level``; 0 if the image is smaller than the filter.
     """
     filter_length = pywt.Wavelet(wavelet).dec_len
-    length, level = min(_image_size(size)), 0
+    length, level = min(height_and_width(size)), 0
     while length >= filter_length:
         length = pywt.dwt_coeff_len(length, filter_length, padding)
         level += 1
@@ -200,7 +218,7 @@ def deepest_level(size: int | Sequence[int], wavelet: str, padding: str = "zero"
 def _pyramid(
     size: tuple[int, int], wavelet: str, levels: int, padding: str
 ) -> list[tuple[int, int]]:
-    """Image sizes from the image (index 0) to the coarsest approximation."""
+    """List the sizes of the image (index 0) and of each level's approximation."""
     filter_length = pywt.Wavelet(wavelet).dec_len
     sizes = [size]
     for _ in range(levels):
@@ -213,13 +231,14 @@ def _pyramid(
 def _filters(
     length: int, wavelet: str, padding: str, dtype: torch.dtype, device: torch.device
 ) -> tuple[BandedMatrix, BandedMatrix]:
-    """Analysis ``(2m, n)`` and synthesis ``(n, 2m)`` matrices of one level and direction."""
+    """Make the matrices of analysis ``(2m, n)`` and synthesis ``(n, 2m)`` of n samples."""
     low, high = pywt.dwt(np.eye(length), wavelet, mode=padding, axis=0)
     basis = np.eye(2 * len(low))
     synthesis = pywt.idwt(basis[: len(low)], basis[len(low) :], wavelet, mode=padding, axis=0)
     whole = device.type != "cpu" or length < _SHORTEST_IN_BLOCKS
     samples, pairs = (None, None) if whole else (_SAMPLES, _SAMPLES // 2)
-    # cached tensors must stay usable by autograd, whatever mode the first caller was in
+    # The tensors are cached, so autograd must be able to use them even if the first caller is in
+    # inference mode.
     with torch.inference_mode(False):
         analysis = torch.tensor(np.concatenate((low, high)), dtype=dtype, device=device)
         inverse = torch.tensor(synthesis[:length], dtype=dtype, device=device)

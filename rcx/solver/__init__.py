@@ -1,25 +1,31 @@
 """The optimisation: what a mask costs, by which steps it gets cheaper, and when it stops.
 
-It knows nothing of files, pictures or of how a mask will be used.
+It knows nothing of files, of pictures, or of what a mask is used for.
 """
 
 from rcx.solver.distortion import DistortionMeasure, distortion
-from rcx.solver.loop import Problem, Solution, solve
+from rcx.solver.loop import Progress, Watch, solve
+from rcx.solver.moments import Momentum, projected_residual
 from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
 from rcx.solver.objective import Answer, Objective
+from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import Preset, SolverSettings
 
 __all__ = [
     "Answer",
     "DistortionMeasure",
     "GaussianNoise",
+    "Momentum",
     "Objective",
     "Preset",
     "Problem",
+    "Progress",
     "Solution",
     "SolverSettings",
+    "Watch",
     "adaptive_gaussian",
     "distortion",
     "obfuscate",
+    "projected_residual",
     "solve",
 ]

@@ -1,4 +1,4 @@
-"""How far the classifier's answer moved."""
+"""Measures of how far the classifier's answer moves."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 DistortionMeasure = Literal["relative", "probability", "l2", "kl", "maximise-target"]
-
+"""Names of the distortion measures, which `rcx.solver.distortion` describes."""
 
 LEAST_PROBABILITY = 1e-6
-"""A class that is less probable is taken to be as probable as this in the relative distortion."""
+"""The relative distortion divides by a probability of at least this, so that it stays finite."""
 
 
 def check_measure(measure: str) -> None:
@@ -25,22 +25,32 @@ def check_measure(measure: str) -> None:
 def distortion(
     measure: DistortionMeasure, logits: Tensor, reference: Tensor, target: Tensor
 ) -> Tensor:
-    """Distortion of each obfuscation.
+    """Measure how far obfuscations move the classifier's answers.
+
+    Write ``q`` for the class probabilities of an obfuscation, ``p`` for those of its image, and
+    ``c`` for the explained class.
+
+    ``"relative"``
+        ``((q[c] - p[c]) / p[c])**2``, the default of the explainers. It is 1 where ``q[c]`` is 0,
+        however sure the classifier was of the image, so that one lambda serves all images.
+    ``"probability"``
+        ``(q[c] - p[c])**2``, as published for CartoonX. It is ``p[c]**2`` where ``q[c]`` is 0, so
+        that an unsure image has little to lose, and its optimum can be the empty mask.
+    ``"l2"``
+        The Euclidean distance between ``q`` and ``p``, as in Figure 3 of the report.
+    ``"kl"``
+        The Kullback-Leibler divergence ``sum(q * log(q / p))``.
+    ``"maximise-target"``
+        ``(1 - q[c])**2``.
 
     Parameters
     ----------
     measure : {"relative", "probability", "l2", "kl", "maximise-target"}
-        ``"relative"``: squared change of the explained class's probability, as a share of its
-        probability for the image; the default. ``"probability"``: the squared change itself, as
-        published for CartoonX; it can never exceed the squared probability, so that explanations
-        of unsure images cost more than they save. ``"l2"``: Euclidean distance between the
-        probability vectors, the report's measure in its Figure 3. ``"kl"``: Kullback-Leibler
-        divergence of the obfuscation's probabilities from the image's. ``"maximise-target"``:
-        squared distance of the explained class's probability from 1.
+        One of the above.
     logits : Tensor
-        ``(N, L, classes)``, of L obfuscations of each of N images.
+        ``(N, L, classes)``, the answers to L obfuscations of each of N images.
     reference : Tensor
-        ``(N, classes)``, logits of the images themselves.
+        ``(N, classes)``, the answers to the images themselves, as logits.
     target : Tensor
         ``(N,)`` int64, the explained classes.
 
@@ -48,19 +58,27 @@ def distortion(
     -------
     Tensor
         ``(N, L)``, not negative.
+
+    References
+    ----------
+    CartoonX, ECCV 2022, Section 3, for ``"probability"``.
     """
     if measure == "kl":
-        log_moved = logits.log_softmax(-1)
-        log_original = reference.log_softmax(-1)[:, None]
-        return (log_moved.exp() * (log_moved - log_original)).sum(-1)
-    moved = logits.softmax(-1)
+        log_probabilities = logits.log_softmax(-1)
+        log_originals = reference.log_softmax(-1)[:, None]
+        return (log_probabilities.exp() * (log_probabilities - log_originals)).sum(-1)
+    probabilities = logits.softmax(-1)
     if measure == "l2":
-        return torch.linalg.vector_norm(moved - reference.softmax(-1)[:, None], dim=-1)
+        changes = probabilities - reference.softmax(-1)[:, None]
+        distance: Tensor = torch.linalg.vector_norm(changes, dim=-1)
+        return distance
     index = target[:, None]
-    expected = reference.softmax(-1).gather(1, index)
-    wanted = torch.ones_like(expected) if measure == "maximise-target" else expected
-    chosen = moved.gather(-1, index[..., None].expand(-1, moved.shape[1], 1)).squeeze(-1)
-    change = chosen - wanted
-    return (
-        change / expected.clamp_min(LEAST_PROBABILITY) if measure == "relative" else change
-    ).square()
+    original = reference.softmax(-1).gather(1, index)
+    indices = index[..., None].expand(-1, probabilities.shape[1], 1)
+    probability = probabilities.gather(-1, indices).squeeze(-1)
+    if measure == "maximise-target":
+        return (probability - 1).square()
+    change = probability - original
+    if measure == "relative":
+        change = change / original.clamp_min(LEAST_PROBABILITY)
+    return change.square()

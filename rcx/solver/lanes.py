@@ -1,4 +1,4 @@
-"""Network passes side by side: on a CPU, two at a time are quicker than one after the other."""
+"""Network passes side by side. On a CPU, two at a time are faster than one after the other."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from torch import nn
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# each lane has an equal part of the cores; the layers of small networks do not fill more
-_ON_A_CPU = 2
+# The layers of a small network do not fill all cores, so each lane gets an equal part of them.
+_LANES_ON_A_CPU = 2
 
 
 class Lanes:
     """Copies of a classifier that work at the same time, each on its part of a CPU's cores.
 
-    The copies share all weights. Used as a context: within it, torch's number of threads is
-    divided among the lanes.
+    The copies share all weights. The lanes are a context manager. Within the context, the threads
+    of torch are divided among the lanes.
 
     Parameters
     ----------
     classifier : nn.Module
-        The first lane's; it must not change any more.
+        The classifier of the first lane. It must not change any more.
     count : int, optional
-        How many lanes; 2 on a CPU of several cores, else 1.
+        Number of lanes. By default there are 2 on a CPU of several cores, and 1 elsewhere.
     """
 
     def __init__(self, classifier: nn.Module, count: int | None = None) -> None:
@@ -38,9 +38,9 @@ class Lanes:
         self._threads = torch.get_num_threads()
         if count is None:
             elsewhere = any(tensor.device.type != "cpu" for tensor in weights)
-            count = 1 if elsewhere else min(_ON_A_CPU, self._threads)
+            count = 1 if elsewhere else min(_LANES_ON_A_CPU, self._threads)
         shared = {id(tensor): tensor for tensor in weights}
-        # a module may keep what it computes, so that lanes must not meet in one
+        # A module may store what it computes, so that two lanes must not use the same one.
         others = [copy.deepcopy(classifier, dict(shared)) for _ in range(count - 1)]
         self.classifiers = [classifier, *others]
         self._pool: ThreadPoolExecutor | None = None
@@ -52,7 +52,7 @@ class Lanes:
         if len(self) > 1:
             threads = max(1, self._threads // len(self))
             self._pool = ThreadPoolExecutor(len(self), "lane", torch.set_num_threads, (threads,))
-            # threads that wait for work keep a core busy, which a lane could use
+            # A thread that waits for work keeps a core busy that a lane could use.
             torch.set_num_threads(threads)
         return self
 
@@ -65,18 +65,18 @@ class Lanes:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
-            # what a lane sets holds for the whole process in some libraries
+            # In some libraries, the number of threads that a lane sets holds for all threads.
             torch.set_num_threads(self._threads)
 
     def map(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Do a piece of work for each item, with the classifier of its lane; results in order."""
+        """Call ``work`` for each item with a lane's classifier, and list the results in order."""
         if self._pool is None or len(items) < 2:
             return [work(self.classifiers[0], item) for item in items]
 
-        def lane(number: int) -> list[Result]:
+        def lane_results(number: int) -> list[Result]:
             return [work(self.classifiers[number], item) for item in items[number :: len(self)]]
 
         results: list[Result | None] = [None] * len(items)
-        for number, found in enumerate(self._pool.map(lane, range(len(self)))):
-            results[number :: len(self)] = found
+        for number, part in enumerate(self._pool.map(lane_results, range(len(self)))):
+            results[number :: len(self)] = part
         return results  # type: ignore[return-value]

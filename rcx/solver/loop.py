@@ -13,28 +13,35 @@ from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import SolverSettings
 
 Progress = Callable[[int, int], None]
-"""Is told the steps that are done and the most that there may be."""
+"""A function that is called with the number of steps done and the largest number of steps."""
 
 Watch = Callable[[int, Tensor], None]
-"""Is told the steps that are done and shown the masks ``(N, K)``, which the next step changes."""
+"""A function that is called with the number of steps done and the masks ``(N, K)``.
+
+The next step changes these masks in place."""
 
 
 def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None) -> Solution:
-    """Minimise distortion plus ``lambda_k`` times the mean mask entry, for each image, once.
+    """Minimise distortion plus ``lambda_k`` times the mean mask entry, once for each image.
 
     Parameters
     ----------
     problem : Problem
-        Of N images; comes back as it was.
+        The problem for N images. It is not changed.
     settings : SolverSettings
-        Steps, samples, step sizes.
+        Steps, samples and step sizes.
     watch : callable, optional
-        Called after each step.
+        Called after each step, see `Watch`.
 
     Returns
     -------
     Solution
         One row per image.
+
+    Raises
+    ------
+    rcx.classifiers.ClassifierError
+        If the classifier returns NaN or infinite logits for an obfuscation.
 
     References
     ----------
@@ -91,7 +98,7 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
 
 
 def _overshoot(problem: Problem, settings: SolverSettings) -> Overshoot | None:
-    """The overshoot of lambda, sized by the noise that the first steps will meet."""
+    """Make the overshoot of lambda, measured with the noise of the first steps."""
     if settings.overshoot == 1 or not settings.steps:
         return None
     objective = problem.objective

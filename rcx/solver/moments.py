@@ -1,4 +1,4 @@
-"""Running moments of the gradient, and the measure of convergence that they give for nothing."""
+"""Running moments of the gradient, and the residual, which tells how far a solve has converged."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 
 class Momentum(NamedTuple):
-    """What is known of the gradient where a solve of N images ended.
+    """Estimates of the gradient where a solve of N images ended.
 
     Attributes
     ----------
     mean, square : Tensor
-        ``(N, K)``, expectations of the derivatives of the loss, times K / lambda, and of their
-        squares.
+        ``(N, K)``, expectations of the derivatives of the loss, times ``K / lambda_k``, and of the
+        squares of these.
     lambda_k : Tensor
-        ``(N,)``.
+        ``(N,)``, the trade-off of the solve.
     """
 
     mean: Tensor
@@ -25,36 +25,29 @@ class Momentum(NamedTuple):
     lambda_k: Tensor
 
     def at(self, lambda_k: Tensor) -> Momentum:
-        """The same at the same masks for other lambdas ``(N,)``."""
+        """Return the estimates at the same masks for other lambdas ``(N,)``."""
         ratio = (self.lambda_k / lambda_k)[:, None]
-        # the rate's derivative is always 1; the distortion's is the rest
+        # In these units the derivative of the rate is 1, and the rest is that of the distortion.
         mean = 1 + (self.mean - 1) * ratio
         variance = (self.square - self.mean.square()).clamp_min(0)
         return Momentum(mean, variance * ratio.square() + mean.square(), lambda_k)
 
     def select(self, rows: Tensor) -> Momentum:
-        """That of the images ``rows`` ``(n,)``."""
+        """Return the estimates for the images ``rows`` ``(n,)`` alone."""
         return Momentum(*(part[rows] for part in self))
-
-    def replaced(self, rows: Tensor, others: Momentum) -> Momentum:
-        """With the images ``rows`` ``(n,)`` taken from others, of n images."""
-        places = rows.to(self.mean.device)
-        return Momentum(
-            *(part.index_copy(0, places, other) for part, other in zip(self, others, strict=True))
-        )
 
 
 class Moments:
-    """Adam's running moments of the gradient, and the residual of `projected_residual`.
+    """Adam's running moments of the gradient, and the running mean of `projected_residual`.
 
     Parameters
     ----------
     mask : Tensor
-        ``(N, K)``, where the solve begins.
+        ``(N, K)``, the masks that the solve begins with.
     memories : tuple of float
         Adam's beta 1 and beta 2.
     before : Momentum, optional
-        To go on with.
+        Estimates of an earlier solve, which this one continues.
     """
 
     def __init__(
@@ -67,16 +60,19 @@ class Moments:
         self.violation = torch.zeros(len(mask), dtype=mask.dtype, device=mask.device)
         self.residual = torch.ones_like(self.violation)
         self.count = 0
-        # steps since lambda is its own
+        # Number of the latest steps in a row that had no surcharge on lambda.
         self.undisturbed = 0
 
     def settled(self, tolerance: float) -> Tensor:
-        """Which images ``(N,)`` have converged: the residual is smaller."""
+        """Tell which images ``(N,)`` have converged: those whose residual is below the tolerance.
+
+        None has converged before the residual is that of enough steps without a surcharge.
+        """
         below = self.residual < tolerance
         return below if self.undisturbed * _RESIDUAL_RATE > 1 else torch.zeros_like(below)
 
     def momentum(self, lambda_k: Tensor, steps: Tensor) -> Momentum:
-        """What to go on with after a solve for lambdas ``(N,)`` by so many steps ``(N,)``."""
+        """Return the estimates at the end of a solve for lambdas ``(N,)`` by steps ``(N,)``."""
         taken = steps.clamp_min(1).to(self.first)[:, None]
         mean, square = (self._weight(memory, taken) for memory in self.memories)
         return Momentum(self.first / mean, self.second / square, lambda_k)
@@ -86,7 +82,7 @@ class Moments:
     @overload
     def _weight(self, memory: float, steps: Tensor) -> Tensor | float: ...
     def _weight(self, memory: float, steps: int | Tensor) -> Tensor | float:
-        """How much of a moment's weight lies on gradients, and not on the zeros it began with."""
+        """Return the share of a moment that comes from gradients, not from its zeros at first."""
         return 1.0 if self.continued else 1 - memory**steps
 
     def update(
@@ -97,10 +93,26 @@ class Moments:
         epsilon: Tensor,
         surcharge: Tensor | None = None,
     ) -> Tensor:
-        """Take in the gradient ``(n, K)`` of the images ``rows`` and return Adam's direction.
+        """Add a gradient to the moments and return Adam's direction.
 
-        ``epsilon`` ``(n, 1)`` keeps the direction finite, in units of the gradient. The direction
-        is that of lambdas larger by the shares ``surcharge`` ``(n, 1)``.
+        Parameters
+        ----------
+        mask : Tensor
+            ``(n, K)``, masks of the images ``rows``.
+        gradient : Tensor
+            ``(n, K)``, derivatives of the loss at these masks, times ``K / lambda_k``.
+        rows : Tensor
+            ``(n,)`` int64, the images.
+        epsilon : Tensor
+            ``(n, 1)``, keeps the direction finite, in the gradient's units.
+        surcharge : Tensor, optional
+            ``(n, 1)``, by which lambda is larger for the direction, in units of lambda. The
+            moments and the residual remain those of lambda itself.
+
+        Returns
+        -------
+        Tensor
+            ``(n, K)``, the direction of steepest ascent by Adam's scaling.
         """
         expected, spread = self.first[rows], self.second[rows]
         if self.count:
@@ -122,31 +134,45 @@ class Moments:
         return mean / (square.sqrt() + epsilon)
 
 
-# the residual is averaged over about the last 1 / 0.05 steps, and needs as many to mean anything
+# Weight of a new residual in the running mean. The mean spans about the last 1 / 0.05 steps, and
+# as many steps are needed before it means anything.
 _RESIDUAL_RATE = 0.05
 
 
 def projected_residual(mask: Tensor, expected: Tensor, gradient: Tensor) -> Tensor:
-    """How far masks are from first-order optimality, relative to lambda.
+    """Measure how far masks are from first-order optimality.
 
-    At a minimum over the box [0, 1], the derivative of the loss vanishes in every entry between
-    the bounds and is not positive at 1. The residual is the mean of the derivative that violates
-    this, over the rate that is kept and in units of lambda: 1 means that all of the kept rate could
-    be given up for nothing (as at a mask of ones), 0 that distortion and rate balance. The sign of
-    each derivative is taken from earlier noise (``expected``) and its size, at most 1, from fresh
-    noise (``gradient``), so that noise alone averages to 0.
+    This is the definition of the residual. Write ``m`` for a mask, ``D`` for its expected
+    distortion, and ``g = (K / lambda_k) * dD/dm + 1`` for the derivatives of the loss in units in
+    which those of the rate are 1. With ``e`` for an earlier estimate of ``g``, the residual is ::
+
+        residual = sum(m * v) / sum(m)
+        v = 0                             where m = 1 and e < 0
+        v = sign(e) * min(max(g, -1), 1)  elsewhere
+
+    At a minimum over the box [0, 1], the derivative vanishes in every entry between the bounds and
+    is not positive at 1, so that the residual is 0. It is 1 where all of the rate could be given up
+    for nothing, as at a mask of ones. An entry that presses against 1 does not count, and one at 0
+    has no weight. Because ``g`` is measured with fresh noise, noise alone averages to 0.
+
+    In a solve, ``e`` is Adam's first moment before the step and ``g`` the gradient of the step. The
+    residual that a `Solution` and its history report is the running mean over the steps, with the
+    weight 0.05 for a new step and with Adam's correction of the beginning. Before there is an
+    earlier gradient, it is 1.
 
     Parameters
     ----------
     mask : Tensor
-        ``(N, K)`` in [0, 1].
-    expected, gradient : Tensor
-        ``(N, K)``, derivatives of the loss times K / lambda, from independent noise.
+        ``(N, K)`` in [0, 1], ``m``.
+    expected : Tensor
+        ``(N, K)``, ``e``.
+    gradient : Tensor
+        ``(N, K)``, ``g``, from noise that is independent of ``e``.
 
     Returns
     -------
     Tensor
-        ``(N,)``; 0 for an empty mask.
+        ``(N,)`` in [-1, 1]; 0 for an empty mask.
     """
     blocked = (mask >= 1) & (expected < 0)
     violation = torch.where(blocked, 0.0, expected.sign() * gradient.clamp(-1, 1))

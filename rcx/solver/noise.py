@@ -1,4 +1,4 @@
-"""What replaces a masked coefficient: Gaussian noise with the statistics of its band."""
+"""The noise that replaces what a mask removes: Gaussian, with the statistics of each band."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GaussianNoise(NamedTuple):
 
 
 def adaptive_gaussian(coefficients: Tensor, bands: Sequence[Band]) -> GaussianNoise:
-    """Noise with each band's own mean and standard deviation, over colours and positions.
+    """Measure the mean and standard deviation of each band, over colours and positions.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def adaptive_gaussian(coefficients: Tensor, bands: Sequence[Band]) -> GaussianNo
     Returns
     -------
     GaussianNoise
-        Statistics of each image; a band of a single value has deviation 0.
+        Statistics of the noise for each image. A band of a single value has the deviation 0.
 
     References
     ----------
@@ -69,35 +69,35 @@ def obfuscate(
     Parameters
     ----------
     representation : Representation
-        Turns coefficients into images.
+        Representation of images of this size.
     coefficients : Tensor
-        ``(N, C, K)``, of the images.
+        ``(N, C, K)``, coefficients of the images.
     mask : Tensor
         ``(N, K)`` in [0, 1].
     noise : GaussianNoise
-        Statistics for the N images.
+        Statistics of the noise for the N images.
     fields : Tensor
-        ``(F, C, K)`` standard normal draws, common to the images.
+        ``(F, C, K)``, standard normal draws, common to the images.
     signs : Tensor, optional
-        ``(S,)`` of -1 and 1: each field serves S samples, synthesised once. ``(1, -1)`` gives
-        antithetic pairs; None uses each field once, as it is.
+        ``(S,)``, each -1 or 1. Each field is synthesised once and serves S samples, one for each
+        sign. ``(1, -1)`` gives antithetic pairs. None uses each field once, as it is.
     clamp : bool
-        Clamp to the valid range [0, 1] of an image.
+        Whether to clamp the obfuscations to [0, 1], the range of an image.
 
     Returns
     -------
     Tensor
         ``(N, F * S, C, H, W)``.
     """
-    kept, signal = mask[:, None, None], coefficients[:, None]
+    weight, signal = mask[:, None, None], coefficients[:, None]
     mean, varying = noise.mean[:, None], noise.deviation[:, None] * fields
     if signs is None:
-        obfuscations = representation.synthesise(torch.lerp(mean + varying, signal, kept))
+        obfuscations = representation.synthesise(torch.lerp(mean + varying, signal, weight))
     else:
-        # in one call, because two lanes wait for each other where there are many small steps
+        # One call for both parts: with many small calls, two lanes would wait for each other.
         start = torch.cat((mean.expand_as(signal), varying), 1)
         end = torch.cat((signal, torch.zeros_like(varying)), 1)
-        parts = representation.synthesise(torch.lerp(start, end, kept))
+        parts = representation.synthesise(torch.lerp(start, end, weight))
         varying = parts[:, 1:, None] * signs[:, None, None, None]
         obfuscations = parts[:, :1] + varying.flatten(1, 2)
     return obfuscations.clamp(0, 1) if clamp else obfuscations

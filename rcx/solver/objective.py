@@ -1,4 +1,4 @@
-"""The loss of a batch of masks: distortion plus lambda times rate, and its gradient."""
+"""The distortion of masks and its gradient, by passes of obfuscated images through a classifier."""
 
 from __future__ import annotations
 
@@ -14,12 +14,24 @@ from rcx.solver.distortion import DistortionMeasure, check_measure, distortion
 from rcx.solver.lanes import Lanes
 from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
 
-# one network pass holds about this many pixels: caches on a CPU, parallelism on a GPU
+# Pixels in one pass through the network. A CPU's caches hold this many, and they fill a GPU.
 _PIXELS_PER_PASS = {"cpu": 2**20, "cuda": 2**24}
 
 
-class _Pass(NamedTuple):
-    """Images, the noise fields that they meet, with which signs, and their share of all samples."""
+class _Batch(NamedTuple):
+    """The obfuscations of one pass through the network.
+
+    Attributes
+    ----------
+    images : slice
+        The images, by their rows.
+    fields : Tensor
+        ``(F, C, K)``, noise fields.
+    signs : Tensor or None
+        ``(S,)``, signs with which each field is used.
+    share : float
+        Share of an image's samples that are in this pass.
+    """
 
     images: slice
     fields: Tensor
@@ -28,51 +40,56 @@ class _Pass(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the classifier says of the obfuscations of N masks.
+    """The classifier's answers to the obfuscations of N masks.
 
     Attributes
     ----------
     distortion : Tensor
-        ``(N,)`` mean over the noise samples.
+        ``(N,)``, means over the noise samples.
     probabilities : Tensor
-        ``(N, classes)`` mean over the noise samples.
-    spread : Tensor
-        ``(N,)`` standard error of the mean distortion.
+        ``(N, classes)``, means over the noise samples.
+    distortion_error : Tensor
+        ``(N,)``, standard errors of the mean distortions.
     """
 
     distortion: Tensor
     probabilities: Tensor
-    spread: Tensor
+    distortion_error: Tensor
 
 
 class Objective:
-    """Distortion of masks over the coefficients of a batch of images.
+    """The distortion of masks on the coefficients of a batch of images.
 
     Parameters
     ----------
     classifier : nn.Module or Lanes
-        From images ``(N, C, H, W)`` in [0, 1] to logits ``(N, classes)``; lanes to make several
-        passes at a time.
+        The classifier, from images ``(N, C, H, W)`` in [0, 1] to logits ``(N, classes)``. Lanes
+        make several passes at a time.
     representation : Representation
-        For images of this size.
+        Representation of images of this size.
     images : Tensor
         ``(N, C, H, W)`` in [0, 1].
     logits : Tensor
-        ``(N, classes)``, the classifier's answer to the images.
+        ``(N, classes)``, the classifier's answers to the images.
     target : Tensor
         ``(N,)`` int64, the explained classes.
-    measure : str
-        See `rcx.solver.distortion`.
+    measure : {"relative", "probability", "l2", "kl", "maximise-target"}
+        The measure of distortion, see `rcx.solver.distortion`.
     clamp : bool
-        Clamp obfuscations to [0, 1].
+        Whether to clamp obfuscations to [0, 1].
     antithetic : bool
-        Use each noise field with both signs.
+        Whether to use each noise field with both signs.
     chunk : int, optional
-        Largest number of obfuscations in one pass through the network, at least one noise field's;
-        None chooses by image size
-        and device. Memory grows with it, results do not depend on it (beyond rounding).
+        Largest number of obfuscations in one pass through the network. A pass holds at least those
+        of one noise field. Memory grows with it; results depend on it by rounding only. None
+        chooses by the size of the images and the device.
     first : int
-        Number of the first image, in errors.
+        Number of the first image in error messages.
+
+    Raises
+    ------
+    ValueError
+        For an unknown measure, or a chunk below 1.
     """
 
     def __init__(
@@ -83,7 +100,7 @@ class Objective:
         logits: Tensor,
         target: Tensor,
         *,
-        measure: DistortionMeasure = "probability",
+        measure: DistortionMeasure,
         clamp: bool = True,
         antithetic: bool = True,
         chunk: int | None = None,
@@ -108,24 +125,24 @@ class Objective:
         return len(self.coefficients)
 
     def select(self, rows: Tensor) -> Objective:
-        """The same for the images ``rows`` ``(n,)`` alone."""
-        chosen = copy.copy(self)
-        chosen.logits, chosen.target = self.logits[rows], self.target[rows]
-        chosen.numbers = self.numbers[rows.cpu()]
-        chosen.coefficients = self.coefficients[rows]
-        chosen.noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
-        return chosen
+        """Return the objective for the images ``rows`` ``(n,)`` alone."""
+        selection = copy.copy(self)
+        selection.logits, selection.target = self.logits[rows], self.target[rows]
+        selection.numbers = self.numbers[rows.cpu()]
+        selection.coefficients = self.coefficients[rows]
+        selection.noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
+        return selection
 
     @property
     def probability(self) -> Tensor:
-        """Probability ``(N,)`` of the explained classes, for the images themselves."""
+        """Probabilities ``(N,)`` of the explained classes for the images themselves."""
         return self.logits.softmax(-1).gather(1, self.target[:, None]).squeeze(1)
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        """Standard normal fields ``(F, C, K)`` for (at least) this many samples per image.
+        """Draw standard normal fields ``(F, C, K)`` for at least this many samples per image.
 
-        The fields are common to the images, so an image's result does not depend on its batch.
-        They are drawn where the generator lives, so that a CPU generator gives the same noise on
+        The fields are common to the images, so that an image's result does not depend on its batch.
+        They are drawn on the generator's device, so that a CPU generator gives the same noise on
         every device.
         """
         fields = -(-samples // self.samples_per_field)
@@ -134,100 +151,137 @@ class Objective:
         return drawn.to(self.coefficients)
 
     def gradient(self, mask: Tensor, fields: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean distortion ``(n,)`` and its gradient ``(n, K)`` for the images ``rows`` ``(n,)``.
+        """Measure mean distortions and their gradients.
 
-        ``mask`` is ``(n, K)``. Classifier and coefficients stay fixed; nothing is accumulated in
-        their ``grad``.
+        Nothing is accumulated in the ``grad`` of the classifier's parameters.
+
+        Parameters
+        ----------
+        mask : Tensor
+            ``(n, K)`` in [0, 1].
+        fields : Tensor
+            ``(F, C, K)``, noise fields from `draw`.
+        rows : Tensor
+            ``(n,)`` int64, the images that the masks are of.
+
+        Returns
+        -------
+        distortion : Tensor
+            ``(n,)``, means over the noise samples.
+        gradient : Tensor
+            ``(n, K)``, derivatives of these by the mask.
+
+        Raises
+        ------
+        rcx.classifiers.ClassifierError
+            If the classifier returns NaN or infinite logits.
         """
 
         @torch.enable_grad()
-        def slope(classifier: nn.Module, chosen: _Pass) -> tuple[Tensor, Tensor]:
-            part = chosen.images
-            free = mask[part].detach().requires_grad_()
-            logits = self._answer(classifier, free, chosen, rows[part])
-            share = self._distances(logits, rows[part]).mean(1) * chosen.share
-            (gradient,) = torch.autograd.grad(share.sum(), free)
-            return share.detach(), gradient
+        def derivative(classifier: nn.Module, batch: _Batch) -> tuple[Tensor, Tensor]:
+            images = rows[batch.images]
+            part = mask[batch.images].detach().requires_grad_()
+            logits = self._logits(classifier, part, batch, images)
+            distortion = self._distances(logits, images).mean(1) * batch.share
+            (gradient,) = torch.autograd.grad(distortion.sum(), part)
+            return distortion.detach(), gradient
 
-        values, gradient = mask.new_zeros(len(mask)), torch.zeros_like(mask)
-        passes = self._passes(len(mask), fields)
-        for chosen, (share, steepest) in zip(passes, self.lanes.map(slope, passes), strict=True):
-            values[chosen.images] += share
-            gradient[chosen.images] += steepest
-        self._check(values, rows)
-        return values, gradient
+        distortion, gradient = mask.new_zeros(len(mask)), torch.zeros_like(mask)
+        batches = self._batches(len(mask), fields)
+        parts = self.lanes.map(derivative, batches)
+        for batch, (distortion_part, gradient_part) in zip(batches, parts, strict=True):
+            distortion[batch.images] += distortion_part
+            gradient[batch.images] += gradient_part
+        self._check(distortion, rows)
+        return distortion, gradient
 
     @torch.no_grad()
     def answer(self, mask: Tensor, fields: Tensor, rows: Tensor | None = None) -> Answer:
-        """Distortion and probabilities of masks ``(n, K)``, without a gradient."""
+        """Measure distortions and probabilities, without a gradient.
+
+        Parameters
+        ----------
+        mask : Tensor
+            ``(n, K)`` in [0, 1].
+        fields : Tensor
+            ``(F, C, K)``, noise fields from `draw`.
+        rows : Tensor, optional
+            ``(n,)`` int64, the images that the masks are of; by default all, in order.
+
+        Raises
+        ------
+        rcx.classifiers.ClassifierError
+            If the classifier returns NaN or infinite logits.
+        """
         rows = torch.arange(len(mask), device=mask.device) if rows is None else rows
         samples = len(fields) * self.samples_per_field
-        first, second = mask.new_zeros(len(mask)), mask.new_zeros(len(mask))
+        mean, square = mask.new_zeros(len(mask)), mask.new_zeros(len(mask))
         probabilities = torch.zeros_like(self.logits[rows])
 
         @torch.no_grad()
-        def judge(classifier: nn.Module, chosen: _Pass) -> tuple[Tensor, Tensor]:
-            part = chosen.images
-            logits = self._answer(classifier, mask[part], chosen, rows[part])
-            return self._distances(logits, rows[part]), logits.softmax(-1)
+        def measurement(classifier: nn.Module, batch: _Batch) -> tuple[Tensor, Tensor]:
+            images = rows[batch.images]
+            logits = self._logits(classifier, mask[batch.images], batch, images)
+            return self._distances(logits, images), logits.softmax(-1)
 
-        passes = self._passes(len(mask), fields)
-        judged = self.lanes.map(judge, passes)
-        for (part, *_), (distances, answers) in zip(passes, judged, strict=True):
-            first[part] += distances.sum(1) / samples
-            second[part] += distances.square().sum(1) / samples
-            probabilities[part] += answers.sum(1) / samples
-        self._check(first, rows)
-        variance = (second - first.square()).clamp_min(0)
-        return Answer(first, probabilities, (variance / samples).sqrt())
+        batches = self._batches(len(mask), fields)
+        parts = self.lanes.map(measurement, batches)
+        for batch, (distances, answers) in zip(batches, parts, strict=True):
+            mean[batch.images] += distances.sum(1) / samples
+            square[batch.images] += distances.square().sum(1) / samples
+            probabilities[batch.images] += answers.sum(1) / samples
+        self._check(mean, rows)
+        variance = (square - mean.square()).clamp_min(0)
+        return Answer(mean, probabilities, (variance / samples).sqrt())
 
     def ends(self, fields: Tensor) -> tuple[Tensor, Tensor]:
-        """Distortions ``(N,)`` of the image itself, and of the empty mask."""
+        """Distortions ``(N,)`` of the images themselves, and those of the empty masks."""
         rows = torch.arange(len(self), device=self.logits.device)
         whole = self._distances(self.logits[:, None], rows).squeeze(1)
         return whole, self.answer(torch.zeros_like(self.coefficients[:, 0]), fields).distortion
 
-    def _passes(self, images: int, fields: Tensor) -> list[_Pass]:
-        """Split images and noise fields so that no pass holds more than ``chunk`` obfuscations.
+    def _batches(self, images: int, fields: Tensor) -> list[_Batch]:
+        """Split images and noise fields into passes of at most ``chunk`` obfuscations.
 
-        And so that every lane has a part, where there is enough to do: of a single noise field each
-        lane has another sign.
+        Where there are enough obfuscations, every lane gets a pass. If one image meets one noise
+        field with both signs, each lane gets one of the signs.
         """
         if images == len(fields) == 1 < len(self.lanes) and self.signs is not None:
-            whole = slice(0, 1)
-            return [_Pass(whole, sign * fields, None, 1 / len(self.signs)) for sign in self.signs]
-        each = self.samples_per_field
-        share = -(-images * len(fields) * each // len(self.lanes))
-        most = max(each, min(self.chunk, share)) // each
-        images_per_pass = max(1, most // min(len(fields), most))
+            image = slice(0, 1)
+            return [_Batch(image, sign * fields, None, 1 / len(self.signs)) for sign in self.signs]
+        per_field = self.samples_per_field
+        per_lane = -(-images * len(fields) * per_field // len(self.lanes))
+        most_fields = max(per_field, min(self.chunk, per_lane)) // per_field
+        images_per_pass = max(1, most_fields // min(len(fields), most_fields))
         return [
-            _Pass(slice(start, start + images_per_pass), some, self.signs, len(some) / len(fields))
+            _Batch(slice(start, start + images_per_pass), part, self.signs, len(part) / len(fields))
             for start in range(0, images, images_per_pass)
-            for some in fields.split(most)
+            for part in torch.split(fields, most_fields)
         ]
 
-    def _answer(self, classifier: nn.Module, mask: Tensor, chosen: _Pass, rows: Tensor) -> Tensor:
-        """Logits ``(n, L, classes)`` of the obfuscations."""
+    def _logits(self, classifier: nn.Module, mask: Tensor, batch: _Batch, rows: Tensor) -> Tensor:
+        """Classify the obfuscations of one pass: logits ``(n, L, classes)``."""
         noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
         obfuscations = obfuscate(
             self.representation,
             self.coefficients[rows],
             mask,
             noise,
-            chosen.fields,
-            chosen.signs,
+            batch.fields,
+            batch.signs,
             clamp=self.clamp,
         )
-        # the order of axes in which convolutions and their gradients are quickest
-        batch = obfuscations.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        return classifier(batch).unflatten(0, obfuscations.shape[:2])
+        # Convolutions and their gradients are fastest in this order of axes.
+        flat = obfuscations.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        logits: Tensor = classifier(flat)
+        return logits.view(*obfuscations.shape[:2], -1)
 
     def _check(self, distortion: Tensor, rows: Tensor) -> None:
-        bad = ~distortion.isfinite()
-        if bad.any():
+        invalid = ~distortion.isfinite()
+        if invalid.any():
             raise ClassifierError(
                 "the classifier returned NaN or infinite logits for an obfuscation of image "
-                f"{int(self.numbers[rows[bad][0].cpu()])} of the batch"
+                f"{int(self.numbers[rows[invalid][0].cpu()])} of the batch"
             )
 
     def _distances(self, logits: Tensor, rows: Tensor) -> Tensor:

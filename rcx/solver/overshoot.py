@@ -1,33 +1,36 @@
-"""How much larger lambda is than its own while most of the image is kept."""
+"""The overshoot: while most of the image is kept, the solver works with a larger lambda."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# the distortion is averaged over about the last ten steps
+# Weight of a new distortion in the running mean, which so spans about the last ten steps.
 _RATE = 0.1
 
 
 class Overshoot:
-    """Lambda's surcharge: less where the distortion grows, none where there is little to lose.
+    """The surcharge on lambda, which shrinks as the distortion grows.
+
+    Write ``stake`` for ``max(empty - whole, 0)``, which is what the empty mask loses. The largest
+    surcharge of an image is ``clamp((limit * stake / lambda_k)**2, 1, most) - 1``. It is small
+    where a class is hardly worth the price of its explanation, because a large surcharge could then
+    delete the few coefficients that keep the class. The distortion uses up this surcharge
+    linearly: none is left where the distortion, as a mean over some steps, exceeds ``whole`` by
+    ``leeway * min(stake, lambda_k)``.
 
     Parameters
     ----------
     lambda_k : Tensor
         ``(N,)``, lambda itself.
     whole, empty : Tensor
-        ``(N,)``, distortions of the image itself and of the empty mask.
+        ``(N,)``, distortions of the mask of ones and of the empty mask.
     most : float
-        Lambda is at most this many times larger.
+        Largest factor of lambda, at least 1.
     limit : float
-        But no more than the square of this many times what the empty mask loses, in units of
-        lambda. Where a class is hardly worth what its explanation costs, the few coefficients that
-        keep it may go with the rest.
+        Bound on that factor in units of the stake, not negative.
     leeway : float
-        Share of what an explanation loses at most, the empty mask's distortion or lambda, which is
-        what keeping everything costs. The surcharge shrinks as the distortion, averaged over some
-        steps, comes nearer to that share, and is gone where it is reached.
+        Share of the stake, or of lambda, that may be lost until no surcharge is left, positive.
     """
 
     def __init__(
@@ -46,16 +49,16 @@ class Overshoot:
         self.whole, self.distortion = whole, whole.clone()
 
     def surcharge(self, distortion: Tensor, rows: Tensor, share: float) -> Tensor:
-        """Shares ``(n,)`` by which lambda is larger for the images ``rows`` ``(n,)``.
+        """Surcharges ``(n,)`` in units of lambda: 1 means that lambda is twice as large.
 
         Parameters
         ----------
         distortion : Tensor
-            ``(n,)``, of this step.
+            ``(n,)``, distortions in this step.
         rows : Tensor
-            ``(n,)``, images that have not stopped.
+            ``(n,)`` int64, the images that have not stopped.
         share : float
-            Of the surcharge that is left by this step.
+            Share of the surcharge that the schedule leaves in this step, in [0, 1].
         """
         self.distortion[rows] += _RATE * (distortion - self.distortion[rows])
         used = (self.distortion - self.whole)[rows] / self.room[rows]

@@ -1,4 +1,4 @@
-"""What is solved, and what was found: two records that nothing changes."""
+"""The problem that the solver is given, and the solution that it returns; both are immutable."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rcx.solver.objective import Objective
 
 @dataclass(frozen=True)
 class Problem:
-    """The search, for each of N images, for the mask of least distortion plus lambda times rate.
+    """To find, for each of N images, the mask of least distortion plus lambda times rate.
 
     Attributes
     ----------
     objective : Objective
-        Of the N images.
+        The distortion of masks of the N images.
     start : Tensor
         ``(N, K)`` in [0, 1], the masks that the steps begin with.
     lambda_k : Tensor
-        ``(N,)``, positive.
+        ``(N,)``, trade-offs, positive.
     noise : torch.Generator
         Source of the noise, common to the images. Every solve draws from a copy, so that all
         solves of a problem meet the same noise.
     momentum : Momentum, optional
-        Of an earlier solve that ended at ``start``, to continue with.
+        The momentum of an earlier solve that ended at ``start``, which the solve continues.
     """
 
     objective: Objective
@@ -40,7 +40,7 @@ class Problem:
         return len(self.start)
 
     def select(self, rows: Tensor) -> Problem:
-        """The same problem for the images ``rows`` ``(n,)`` alone."""
+        """Return the problem for the images ``rows`` ``(n,)`` alone."""
         return replace(
             self,
             objective=self.objective.select(rows),
@@ -50,7 +50,7 @@ class Problem:
         )
 
     def continued(self, solution: Solution, lambda_k: Tensor) -> Problem:
-        """The problem for other lambdas ``(N,)``, from where a solution of it ended."""
+        """Return the problem for other lambdas ``(N,)`` that starts where a solution ended."""
         return replace(
             self,
             start=solution.mask,
@@ -61,7 +61,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Solution:
-    """The masks that a solve of a problem ended with.
+    """The masks that a solve ended with, and the way there.
 
     Attributes
     ----------
@@ -72,14 +72,14 @@ class Solution:
     steps : Tensor
         ``(N,)`` int64, steps taken.
     converged : Tensor
-        ``(N,)`` bool: the residual fell below the tolerance.
+        ``(N,)`` bool, whether the residual fell below the tolerance.
     residual : Tensor
-        ``(N,)``, the last residual.
+        ``(N,)``, residuals after the last step, see `projected_residual`.
     momentum : Momentum
-        With which the steps ended.
+        The momentum after the last step.
     history : dict of str to Tensor
-        ``"distortion"``, ``"nonsparsity"``, ``"loss"``, ``"residual"``, each ``(N, T)`` by step,
-        NaN after an image has stopped.
+        ``"distortion"``, ``"nonsparsity"``, ``"loss"`` and ``"residual"``, each ``(N, T)``: values
+        at the mask before each of T steps. They are NaN after an image has stopped.
     """
 
     mask: Tensor
@@ -91,7 +91,7 @@ class Solution:
     history: dict[str, Tensor] = field(repr=False)
 
     def select(self, rows: Tensor) -> Solution:
-        """The solution for the images ``rows`` ``(n,)`` alone."""
+        """Return the solution for the images ``rows`` ``(n,)`` alone."""
         tensors = {
             attribute.name: value[rows.to(value.device)]
             for attribute in fields(self)

@@ -1,4 +1,4 @@
-"""How a mask is optimised: the solver's settings, by name or one by one."""
+"""The solver's settings, by name or one by one."""
 
 from __future__ import annotations
 
@@ -9,65 +9,70 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 def checked_lambda(lambda_k: float) -> float:
-    """Return a trade-off as a float, or raise ValueError."""
+    """Return a trade-off as a float, or raise ValueError unless it is finite and positive."""
     if not math.isfinite(lambda_k) or lambda_k <= 0:
         raise ValueError(
-            f"lambda_k must be a positive number, got {lambda_k!r}; without a price on the rate, "
-            "the whole image is the answer"
+            f"lambda_k must be a positive number, got {lambda_k!r}; if the rate costs nothing, the "
+            "best explanation is the whole image"
         )
     return float(lambda_k)
 
 
 Preset = Literal["fast", "short", "published"]
+"""Names of solver settings, see `SolverSettings.preset`."""
 
 
 class SolverSettings(BaseModel):
-    """How a mask is optimised.
+    """How the solver finds a mask.
 
     A step moves every mask entry along Adam's direction, by ``learning_rate * max(entry, reach)``,
-    and projects it to [0, 1]. With ``reach=1`` that is projected Adam, as published. A smaller
-    reach makes the step proportional to the entry: entries that do not matter shrink by a constant
-    factor a step, so that a mask falls from 1 to 0.01 in tens of steps and not in a thousand, and
-    small entries are settled finely.
+    and projects it to [0, 1]. With ``reach=1`` this is projected Adam, as published. With a smaller
+    reach the step is proportional to the entry, so that entries that do not matter shrink by a
+    constant factor per step. A mask then falls from 1 to 0.01 in tens of steps instead of a
+    thousand, and small entries move in small steps.
 
     Attributes
     ----------
     steps : int
-        Largest number of steps; with 0 the start itself is the explanation.
+        Largest number of steps, at least 0. With 0, the start itself is the explanation.
     samples : int
-        Noise samples per image and step; half as many during the early share of the steps, where
-        most of the image is still kept and the noise hardly shows.
+        Noise samples per image and step, at least 1. There are half as many during the early share
+        of the steps, because the noise has little effect while most of the image is kept.
     antithetic : bool
-        Use noise in pairs of opposite sign: half the transforms, less variance.
-    learning_rate, late_learning_rate : float
-        Step size during the early share of the steps and afterwards. The early one is small:
-        while the whole mask falls together, a hasty step deletes everything.
+        Whether noise is used in pairs of opposite sign. This takes half as many transforms and has
+        a lower variance.
+    learning_rate : float
+        Step size during the early share of the steps, positive. It is small because the whole mask
+        falls together then, and a larger step could delete everything.
+    late_learning_rate : float
+        Step size after the early share, positive.
     early_share : float
-        Share of the steps that are careful.
+        Share of the steps that are early, in [0, 1].
     decay_share : float
-        Share of the steps, the last ones, over which the step size falls linearly to a tenth.
+        Share of the steps, at the end, over which the step size falls linearly to a tenth, in
+        [0, 1].
     overshoot : float
-        Lambda is this many times larger during the early share of the steps, and falls from there
-        to its own until a share of ``settle_share`` is left. While most of the image is kept the
-        noise hardly shows, and what does not matter goes at once; what was taken too much returns.
+        Largest factor of lambda, at least 1. Lambda is larger than ``lambda_k`` during the early
+        share of the steps, so that what does not matter is deleted at once. Then the surcharge
+        falls linearly to zero, and what was deleted too early returns.
     overshoot_limit : float
-        But no more than the square of this many times the distortion of the empty mask, in units
-        of lambda. Where a class is hardly worth what its explanation costs, the few coefficients
-        that keep it may go with the rest.
+        Bound on that factor, not negative. An image's factor is at most the square of
+        ``overshoot_limit`` times the distortion of its empty mask, in units of lambda. This
+        protects classes that are hardly worth the price of their explanation.
     leeway : float
-        And the less the more is lost, see `rcx.solver.overshoot.Overshoot`: not at all where the
-        distortion reaches this share of the empty mask's, or of lambda if that is smaller.
+        Distortion at which an image's surcharge is used up, positive, as a share of lambda or of
+        the distortion of the empty mask, whichever is smaller.
     settle_share : float
-        Share of the steps, the last ones, for lambda itself.
+        Share of the steps, at the end, that have no surcharge, in [0, 1].
     momentum, memory : float
-        Adam's beta 1 and beta 2.
+        Adam's beta 1 and beta 2, each in [0, 1).
     reach : float
-        Entries below it move as if they were that large.
+        Entries below this size move as if they had this size, in (0, 1].
     tolerance : float
-        An image has converged when its residual is below it, see
-        `rcx.solver.moments.projected_residual`.
+        An image has converged when its residual is below this, not negative. See
+        `rcx.solver.projected_residual`.
     stop_early : bool
-        Stop an image when it has converged; otherwise all steps are taken.
+        Whether an image stops when it has converged. Otherwise it takes all steps.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -91,10 +96,19 @@ class SolverSettings(BaseModel):
 
     @classmethod
     def preset(cls, name: Preset) -> SolverSettings:
-        """Settings by name.
+        """Return the settings of a name.
 
-        ``"fast"`` is the default of CartoonX, ``"short"`` takes less than half of its steps, for a
-        start that is nearly right already, and ``"published"`` is as in the report.
+        Parameters
+        ----------
+        name : {"fast", "short", "published"}
+            ``"fast"`` is the default of CartoonX. ``"short"`` takes less than half of its steps and
+            is meant for a start that is nearly right. ``"published"`` is the schedule of the
+            report, with 2,000 steps of 64 samples.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name.
         """
         if name not in get_args(Preset):
             raise ValueError(
@@ -103,7 +117,8 @@ class SolverSettings(BaseModel):
         if name == "fast":
             return cls()
         if name == "short":
-            # a shorter memory forgets the hasty first steps; the residual says little so early
+            # The shorter memory forgets the first steps, which are large. All steps are taken,
+            # because the residual means little after so few.
             return cls(
                 steps=90,
                 early_share=0,
@@ -127,20 +142,8 @@ class SolverSettings(BaseModel):
             stop_early=False,
         )
 
-    def warm(self, factor: float = 2.0) -> SolverSettings:
-        """Settings to go on from the solution for a lambda ``factor`` times smaller or larger.
-
-        A ninth of the steps for each doubling, at least for one and at most for four. All of them
-        are taken: the residual says little within so few.
-        """
-        doublings = min(4.0, max(1.0, abs(math.log2(factor))))
-        steps = max(1, int(self.steps * doublings) // 9)
-        decay = 1.0 if self.decay_share else 0.0
-        shorter = {"steps": steps, "early_share": 0.0, "decay_share": decay}
-        return self.model_copy(update={**shorter, "overshoot": 1.0, "stop_early": False})
-
     def samples_at(self, step: int) -> int:
-        """Noise samples per image of a step, counted from 0."""
+        """Number of noise samples per image in a step, counted from 0."""
         early = step / self.steps < self.early_share
         return max(1, self.samples // 2) if early else self.samples
 
@@ -153,7 +156,7 @@ class SolverSettings(BaseModel):
         return rate
 
     def excess(self, step: int) -> float:
-        """Share of the overshoot that is left in a step, counted from 0."""
+        """Share of the surcharge on lambda that is left in a step, counted from 0."""
         done = step / self.steps
         falling = 1 - self.settle_share - self.early_share
         if done < self.early_share:

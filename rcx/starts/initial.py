@@ -1,4 +1,4 @@
-"""Where the solver starts: initial masks."""
+"""The masks that the solver starts from."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from rcx.representations.representation import LocalisedRepresentation
 from rcx.solver.objective import Objective
 from rcx.starts.foreground import foreground
 from rcx.starts.network import StartNetwork
 
 Start = Literal["ones", "random", "uniform", "foreground", "foreground-uniform", "predicted"]
-AnyStart = Start | Tensor | StartNetwork
+"""Names of the rules for starting masks, see `initial_mask`."""
 
-_LEAST_INSIDE = 0.1  # share of a coefficient's energy that makes it one of the foreground
+AnyStart = Start | Tensor | StartNetwork
+"""The name of a rule, a mask ``(K,)`` or ``(N, K)``, or a network that predicts masks."""
+
+# A coefficient belongs to the foreground if at least this share of its energy lies in it.
+_LEAST_INSIDE = 0.1
 
 
 def check_start(start: object) -> None:
-    """Raise ValueError unless the start is a mask, a network or one of `Start`."""
+    """Raise ValueError for an unknown name of a start, and TypeError for an unknown type."""
     if isinstance(start, str) and start not in get_args(Start):
         raise ValueError(
             f"unknown start {start!r}; one of {', '.join(get_args(Start))}, a mask (N, K), or a "
@@ -31,7 +36,7 @@ def check_start(start: object) -> None:
 
 
 def start_name(start: AnyStart) -> str:
-    """What an explanation's settings say of a start."""
+    """Describe a start in an explanation's settings."""
     if isinstance(start, StartNetwork):
         return f"network {start.fingerprint}"
     return start if isinstance(start, str) else "mask"
@@ -49,18 +54,18 @@ def initial_mask(
     ----------
     start : str, Tensor or StartNetwork
         ``"ones"`` keeps the whole image, as published. ``"random"`` draws each entry uniformly from
-        [0, 1]. ``"uniform"`` is the report's pre-optimised start: one value everywhere, the
-        smallest of 0.01, 0.02, ..., 1 above which the predicted class stays. ``"foreground"`` is 1
-        where GrabCut sees the object in front, and 0 elsewhere; ``"foreground-uniform"`` is the
-        same with a value in place of 0, lowered as for ``"uniform"``. A `StartNetwork` predicts a
-        mask; ``"predicted"`` is known to explainers only, which look for the network that comes
-        with their classifier. A tensor ``(N, K)`` or ``(K,)`` is taken as it is.
+        [0, 1]. ``"uniform"`` is the report's pre-optimised start: the same value in all entries,
+        see `uniform_level`. ``"foreground"`` is 1 for coefficients of the object in front, which
+        GrabCut finds, and 0 for the others. ``"foreground-uniform"`` has the value of
+        `uniform_level` in place of 0. A `StartNetwork` predicts a mask. ``"predicted"`` stands for
+        the network that comes with a classifier of the sample; an explainer replaces the name by
+        the network, and this function refuses the name. A tensor ``(N, K)`` or ``(K,)`` is copied.
     objective : Objective
-        For N images.
+        The objective of N images.
     generator : torch.Generator
         Source of the random entries and of the noise.
     lambda_k : Tensor, optional
-        ``(N,)``; only a network asks for it.
+        ``(N,)``, trade-offs, which only a network needs.
 
     Returns
     -------
@@ -70,72 +75,83 @@ def initial_mask(
     Raises
     ------
     ValueError
-        For an unknown name, a tensor of another shape or with values outside [0, 1], or a network
-        for other images or coefficients.
+        For an unknown name, a tensor of another shape or with values outside [0, 1], a network for
+        other images or coefficients, or a foreground start for a representation that is not a
+        `rcx.representations.LocalisedRepresentation`.
+    TypeError
+        For a start of another type.
     """
     check_start(start)
-    like = objective.coefficients[:, 0]
+    ones = torch.ones_like(objective.coefficients[:, 0])
     if isinstance(start, Tensor):
-        return _checked(start, like)
+        return _checked(start, ones)
     if start == "ones":
-        return torch.ones_like(like)
+        return ones
     if start == "random":
-        # one draw for all images: an image's start must not depend on its batch
-        drawn = torch.rand(like.shape[1], generator=generator, device=generator.device)
-        return drawn.to(like).expand_as(like).clone()
+        # All images share one draw, because an image's start must not depend on its batch.
+        entries = torch.rand(ones.shape[1], generator=generator, device=generator.device)
+        return entries.to(ones).expand_as(ones).clone()
     if start == "uniform":
-        return uniform_level(objective, generator)[:, None].expand_as(like).clone()
+        return uniform_level(objective, generator)[:, None] * ones
     if start in ("foreground", "foreground-uniform"):
-        kept = _foreground_entries(objective, generator)
+        foreground_mask = _foreground_mask(objective, generator)
         if start == "foreground":
-            return kept
-        return torch.maximum(kept, uniform_level(objective, generator, kept)[:, None])
+            return foreground_mask
+        level = uniform_level(objective, generator, foreground_mask)
+        return torch.maximum(foreground_mask, level[:, None])
     if lambda_k is None or not isinstance(start, StartNetwork):
         raise ValueError("a predicted start needs a StartNetwork and lambda_k")
-    return start.to(like.device).predict(objective, lambda_k, generator)
+    return start.to(ones.device).predict(objective, lambda_k, generator)
 
 
-def _checked(mask: Tensor, like: Tensor) -> Tensor:
-    if mask.shape not in (like.shape, like.shape[1:]):
+def _checked(mask: Tensor, ones: Tensor) -> Tensor:
+    """Return a copy of a mask in the shape ``(N, K)`` of the ones, or raise ValueError."""
+    if mask.shape not in (ones.shape, ones.shape[1:]):
         raise ValueError(
-            f"a starting mask must have the shape {tuple(like.shape)} or {tuple(like.shape[1:])}, "
+            f"a starting mask must have the shape {tuple(ones.shape)} or {tuple(ones.shape[1:])}, "
             f"got {tuple(mask.shape)}"
         )
-    mask = mask.detach().to(like).expand_as(like).clone()
+    mask = mask.detach().to(ones).expand_as(ones).clone()
     if not bool(((mask >= 0) & (mask <= 1)).all()):
         raise ValueError("a starting mask must have entries in [0, 1]")
     return mask
 
 
-def _foreground_entries(objective: Objective, generator: torch.Generator) -> Tensor:
-    """1 for the coefficients ``(N, K)`` that draw something of the foreground, 0 for the others."""
-    images = objective.representation.synthesise(objective.coefficients).clamp(0, 1)
-    inside = objective.representation.energy_inside(foreground(images, generator).to(images))
+def _foreground_mask(objective: Objective, generator: torch.Generator) -> Tensor:
+    """Mask ``(N, K)``: 1 for the coefficients of the foreground, 0 for the others."""
+    representation = objective.representation
+    if not isinstance(representation, LocalisedRepresentation):
+        raise ValueError(
+            "a foreground start needs a representation with a method energy_inside, and "
+            f"{representation.name} has none; choose another start"
+        )
+    images = representation.synthesise(objective.coefficients).clamp(0, 1)
+    inside = representation.energy_inside(foreground(images, generator).to(images))
     return (inside >= _LEAST_INSIDE).to(images)
 
 
 def uniform_level(
     objective: Objective,
     generator: torch.Generator,
-    kept: Tensor | None = None,
+    at_least: Tensor | None = None,
     *,
     samples: int = 64,
     step: float = 0.01,
 ) -> Tensor:
-    """Smallest uniform mask value that keeps the explained class, by bisection on common noise.
+    """Find the smallest value of a uniform mask that keeps the explained class, by bisection.
 
-    The report lowers the value by one percent at a time until the class changes; on one set of
-    noise samples, bisection finds the same value in 7 evaluations instead of up to 99, where the
-    class changes once.
+    The report lowers the value by one percent at a time until the class changes. Where the class
+    changes only once, bisection with common noise finds the same value in 7 evaluations instead of
+    up to 99.
 
     Parameters
     ----------
     objective : Objective
-        For N images.
+        The objective of N images.
     generator : torch.Generator
         Source of the noise.
-    kept : Tensor, optional
-        ``(N, K)`` in [0, 1], entries that are never lower than this.
+    at_least : Tensor, optional
+        ``(N, K)`` in [0, 1], lower bounds of the entries, which then need not be uniform.
     samples : int
         Noise samples per evaluation.
     step : float
@@ -144,16 +160,17 @@ def uniform_level(
     Returns
     -------
     Tensor
-        ``(N,)`` in (0, 1]; 1 where even the smallest step down loses the class.
+        ``(N,)`` in (0, 1]. It is 1 where even the smallest step down loses the class.
     """
     fields = objective.draw(samples, generator)
-    like = objective.coefficients[:, 0]
-    least = torch.zeros_like(like) if kept is None else kept
-    keeps = torch.full((len(objective),), round(1 / step), device=like.device)
-    loses = torch.zeros_like(keeps)
-    while bool((keeps - loses > 1).any()):
-        middle = ((keeps + loses) // 2).clamp_min(1)
-        mask = torch.maximum((middle * step).to(like)[:, None], least)
-        same = objective.answer(mask, fields).probabilities.argmax(1) == objective.target
-        keeps, loses = torch.where(same, middle, keeps), torch.where(same, loses, middle)
-    return (keeps * step).to(like)
+    zeros = torch.zeros_like(objective.coefficients[:, 0])
+    bounds = zeros if at_least is None else at_least
+    # Multiples of the step: at `upper` the class is kept, at `lower` it is lost.
+    upper = torch.full((len(objective),), round(1 / step), device=zeros.device)
+    lower = torch.zeros_like(upper)
+    while bool((upper - lower > 1).any()):
+        middle = ((upper + lower) // 2).clamp_min(1)
+        mask = torch.maximum((middle * step).to(zeros)[:, None], bounds)
+        kept = objective.answer(mask, fields).probabilities.argmax(1) == objective.target
+        upper, lower = torch.where(kept, middle, upper), torch.where(kept, lower, middle)
+    return (upper * step).to(zeros)

@@ -1,13 +1,15 @@
-"""Studies: a grid of explanations and curves, kept in a store, resumed where it was stopped.
+"""Studies: many explanations and curves, kept in a store, resumed where they were stopped.
 
-It knows nothing of the command line and of the report.
+It knows nothing of the command line, or of how results are shown.
 """
 
-from rcx.study.computation import TaskOutcome
-from rcx.study.plan import Plan, Study
-from rcx.study.run import StudyReport, run_study
-from rcx.study.settings import SettingsError, StudySettings, read_settings, shipped_settings
+from rcx.study.outcomes import StudyFailure, StudyReport, TaskOutcome
+from rcx.study.plan import Plan
+from rcx.study.run import run_study
+from rcx.study.settings import SettingsError, StudySettings
+from rcx.study.settings_file import read_settings, shipped_settings
 from rcx.study.store import Store, StoreError
+from rcx.study.study import Study
 from rcx.study.variants import Hardware
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Study",
+    "StudyFailure",
     "StudyReport",
     "StudySettings",
     "TaskOutcome",

@@ -1,48 +1,55 @@
-"""A study's tasks on a cluster of processes, through Dask; results go to a shared folder."""
+"""Tasks on a cluster of processes, through Dask. Results go into a folder that all of them see."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from rcx.classifiers.devices import chosen_device
-from rcx.study.computation import Advance, Computation, TaskOutcome
-from rcx.study.plan import Execute, Study, Task, loaded
-from rcx.study.sources import StudyFailure
+from rcx.classifiers.devices import usable_device
+from rcx.study.computation import Computation
+from rcx.study.outcomes import StudyFailure, TaskOutcome
+from rcx.study.plan import Advance, Execute, Task, no_advance
 from rcx.study.store import Store, StoreError
-from rcx.study.variants import Hardware
+from rcx.study.variants import Hardware, load_variant
 from rcx.system.machine import reuse_freed_memory
 from rcx.system.text import printable, reason
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_PATIENCE = 30  # seconds in which a scheduler has to answer
+_PATIENCE = 30  # seconds within which a scheduler has to answer
 
 
 @contextmanager
-def cluster(study: Study, *, workers: int | None, scheduler: str | None) -> Iterator[Execute]:
-    """Processes of this machine, or of a running scheduler's workers, that work on tasks.
+def cluster(hardware: Hardware, *, workers: int | None, scheduler: str | None) -> Iterator[Execute]:
+    """Start processes on this machine, or use a running scheduler's workers.
 
     Parameters
     ----------
-    study : Study
-        Whose tasks they are.
+    hardware : Hardware
+        What each process works with. Several processes take turns among several GPUs.
     workers : int, optional
-        So many processes on this machine; with several GPUs, they take turns among them.
+        Number of processes to start on this machine.
     scheduler : str, optional
-        Or the address of a scheduler, ``"tcp://host:8786"``, whose workers see the store's folder
-        and the images under the same paths.
+        Address of a running scheduler, such as ``"tcp://host:8786"``, instead. Its workers must see
+        the store's folder and the images under the same paths.
+
+    Yields
+    ------
+    callable
+        Works on tasks, see ``rcx.study.plan.Execute``.
 
     Raises
     ------
     RuntimeError
-        If Dask is not installed; OSError where the scheduler does not answer.
+        If Dask is not installed.
+    OSError
+        If the scheduler does not answer.
     """
     try:
         from distributed import Client, LocalCluster
@@ -56,7 +63,7 @@ def cluster(study: Study, *, workers: int | None, scheduler: str | None) -> Iter
         except (OSError, ValueError, TimeoutError) as error:
             raise OSError(f"no scheduler answers at {printable(scheduler)}") from error
         with client:
-            yield partial(_on, client, study)
+            yield partial(_execute, client, hardware)
         return
     local = LocalCluster(
         n_workers=workers,
@@ -67,19 +74,21 @@ def cluster(study: Study, *, workers: int | None, scheduler: str | None) -> Iter
         silence_logs="CRITICAL",
     )
     with local, Client(local, set_as_default=False) as client:
-        yield partial(_on, client, study)
+        yield partial(_execute, client, hardware)
 
 
-def _on(
-    client: Client, study: Study, tasks: Sequence[Task], store: Store, advance: Advance
-) -> Iterator[tuple[Task, TaskOutcome]]:
+def _execute(
+    client: Client,
+    hardware: Hardware,
+    tasks: Sequence[Task],
+    store: Store,
+    advance: Advance = no_advance,
+) -> Generator[tuple[Task, TaskOutcome], None, None]:
     """Work on tasks with a cluster's workers."""
     from distributed import as_completed
 
     folder = store.folder.resolve()
-    futures: dict[Any, Task] = {
-        client.submit(_work, task, folder, study.hardware, pure=False): task for task in tasks
-    }
+    futures = {client.submit(_work, task, folder, hardware, pure=False): task for task in tasks}
     try:
         for future in as_completed(futures, loop=client.loop):
             task = futures[future]
@@ -94,10 +103,10 @@ def _on(
 
 
 def _work(task: Task, folder: Path, hardware: Hardware) -> TaskOutcome:
-    """What a worker does: the same as `Study.here`, with a GPU of its own."""
+    """Work on a task inside a worker, as `Study.here` does, with a GPU of its own."""
     reuse_freed_memory()
-    setup = loaded(task.variant, hardware._replace(device=_own_device(hardware.device)))
-    return Computation(setup, _store(folder))(task.places)
+    loaded = load_variant(task.variant, hardware._replace(device=_own_device(hardware.device)))
+    return Computation(loaded, _store(folder))(task)
 
 
 @lru_cache(maxsize=1)
@@ -106,8 +115,8 @@ def _store(folder: Path) -> Store:
 
 
 def _own_device(device: str) -> str:
-    """One of the GPUs that this worker sees, in turn with its neighbours."""
-    if device != "auto" or chosen_device(device).type != "cuda":
+    """Choose one of the GPUs that this worker sees. Its neighbours choose the next ones."""
+    if device != "auto" or usable_device(device).type != "cuda":
         return device
     from distributed import get_worker
 
@@ -116,11 +125,11 @@ def _own_device(device: str) -> str:
 
 
 def _failed(task: Task, error: BaseException) -> TaskOutcome:
-    """Outcome of a task that no worker has survived, or could begin."""
-    failures = [
-        StudyFailure(
-            str(source.path or source.name), task.variant.run.classifier, "", reason(error)
-        )
-        for _, source in task.places
-    ]
-    return TaskOutcome(failures=failures)
+    """Outcome of a task that could not begin, or during which every worker died."""
+    classifier = task.variant.run.classifier
+    return TaskOutcome(
+        failures=[
+            StudyFailure(source.full_name, classifier, "", reason(error))
+            for _, source in task.images
+        ]
+    )

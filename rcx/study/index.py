@@ -1,4 +1,4 @@
-"""The store's index: a list of its files that can always be made anew from them."""
+"""The store's index: a list of its files, which can always be made anew from them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,43 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rcx.study.keys import Document
+from rcx.study.keys import RESULTS, Document
 
-_LAYOUT = 1
-_WAIT = 60.0  # seconds for another study that writes to the same index
+DAMAGED, EARLIER = "damaged", "earlier"
+"""Kinds of files that hold no result, or one of an earlier format."""
+
+_LAYOUT = 2
+_PATIENCE = 60.0  # seconds to wait for another study that writes to the same index
 
 
 class Row(NamedTuple):
-    """What is known of a stored result without reading it.
+    """What the index knows of a file.
 
     Attributes
     ----------
     name : str
-        The file's name without its suffix.
-    kind, method, classifier, image : str
-        From the key; ``image`` is the beginning of the image's hash. A file that is no whole result
-        has the kind ``"damaged"``.
+        The file's name without its suffix: the name of the key.
+    kind : str
+        Kind of the result, one of `rcx.study.kinds.KINDS`; ``"damaged"`` where the file holds no
+        result, ``"earlier"`` where it holds one of an earlier format, which no study reads.
+    method : str
+        Method of the explanation or map, or ``"random"``.
+    classifier : str
+        Name of the classifier.
+    image : str
+        First 12 digits of the hash of the image.
     normalize : bool
-    lambda_k, seed
-        None where the kind has none.
+        Whether the classifier normalises colours.
+    lambda_k : float or None
+        Lambda of the explanation; None where there is none.
+    seed : int or None
+        Seed of the result; None where there is none.
     size : int
-        Of the file, in bytes.
+        Size of the file, in bytes.
     changed : int
-        When the file was last changed, in nanoseconds.
+        Time of the file's last change, in nanoseconds.
     checked : bool
-        Whether the file was whole when it was as large and as old as this.
+        Whether the file was read and found whole when it had this size and time.
     """
 
     name: str
@@ -47,41 +59,55 @@ class Row(NamedTuple):
     checked: bool
 
 
-def described(name: str, document: Document, size: int, changed: int, *, checked: bool) -> Row:
-    """Row of a key's document."""
-    about = document.get("explanation") or document  # what an evaluation is of
+def row_of(name: str, document: Document, size: int, changed: int, *, checked: bool) -> Row:
+    """Make the row of a file from the document of its key, see `Row`.
+
+    Raises
+    ------
+    AttributeError, TypeError
+        If the document is not that of a key.
+    """
+    about = document.get("explanation") or document  # an evaluation is described as what it is of
     order = about.get("order", {})
     explained = order.get("explanation", about)
     explainer = explained.get("explainer", {})
     other = order.get("attribution", about).get("baseline", "rollout")
     method = explainer.get("method") or ("random" if "random" in order else other)
     classifier = about.get("classifier", {})
+    lambda_k = explainer.get("lambda_k")
+    seed = document.get("seed", explainer.get("seed"))
     return Row(
         name,
-        str(document.get("kind")),
+        str(document.get("kind")) if document.get("results") == RESULTS else EARLIER,
         str(method),
         str(classifier.get("name")),
         str(about.get("image", {}).get("sha256"))[:12],
         bool(classifier.get("normalize")),
-        _number(explainer.get("lambda_k")),
-        _number(document.get("seed", explainer.get("seed"))),
+        lambda_k if isinstance(lambda_k, int | float) else None,
+        seed if isinstance(seed, int) else None,
         size,
         changed,
         checked,
     )
 
 
-def _number(value: Any) -> Any:
-    return value if isinstance(value, int | float) else None
+def damaged_row(name: str, size: int, changed: int) -> Row:
+    """Make the row of a file that holds no result."""
+    return Row(name, DAMAGED, "", "", "", False, None, None, size, changed, False)
 
 
 class Index:
-    """Rows in an SQLite file; a damaged file is made anew.
+    """Rows in an SQLite file. A damaged file, or one of an earlier layout, is made anew.
 
     Parameters
     ----------
     path : Path
-        Made if need be.
+        The file. It is made if it does not exist.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        If the file is locked or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -89,14 +115,15 @@ class Index:
         try:
             self._database = self._opened()
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, read-only, the disk is full
+            # a lock, a missing permission or a full disk, but no damage
+            if isinstance(error, sqlite3.OperationalError):
                 raise
             path.unlink(missing_ok=True)
             self._database = self._opened()
 
     def _opened(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, timeout=_WAIT)
-        # the index can be lost, the results cannot: no waiting for the disk
+        database = sqlite3.connect(self.path, timeout=_PATIENCE)
+        # do not wait for the disk: the index may be lost, as it can be made anew from the results
         database.execute("PRAGMA synchronous = OFF")
         (layout,) = database.execute("PRAGMA user_version").fetchone()
         columns = ", ".join(Row._fields).replace("name", "name PRIMARY KEY", 1)
@@ -105,18 +132,18 @@ class Index:
                 database.execute("DROP TABLE IF EXISTS results")
             database.execute(f"CREATE TABLE IF NOT EXISTS results ({columns}) WITHOUT ROWID")
             database.execute(f"PRAGMA user_version = {_LAYOUT}")
-        (said,) = database.execute("PRAGMA quick_check(1)").fetchone()
-        if said != "ok":
-            raise sqlite3.DatabaseError(said)
+        (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if problem != "ok":
+            raise sqlite3.DatabaseError(problem)
         return database
 
     def rows(self) -> list[Row]:
-        """All rows, by name."""
-        found = self._database.execute("SELECT * FROM results ORDER BY name")
-        return [_typed(row) for row in found]
+        """Read all rows, sorted by name."""
+        values = self._database.execute("SELECT * FROM results ORDER BY name")
+        return [_row_of_values(row) for row in values]
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Add rows, or replace those of the same name."""
+        """Add rows. Rows of the same name are replaced."""
         marks = ", ".join("?" * len(Row._fields))
         with self._database:
             self._database.executemany(f"INSERT OR REPLACE INTO results VALUES ({marks})", rows)
@@ -133,6 +160,6 @@ class Index:
         self._database.close()
 
 
-def _typed(row: tuple[Any, ...]) -> Row:
-    one = Row(*row)
-    return one._replace(normalize=bool(one.normalize), checked=bool(one.checked))
+def _row_of_values(values: Iterable[Any]) -> Row:
+    row = Row(*values)
+    return row._replace(normalize=bool(row.normalize), checked=bool(row.checked))

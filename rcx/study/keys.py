@@ -1,4 +1,4 @@
-"""Keys: everything that determines a result, as one document whose hash names the result's file."""
+"""Keys: everything that determines a result, as a document whose hash names the result's file."""
 
 from __future__ import annotations
 
@@ -20,43 +20,47 @@ from rcx.solver.distortion import DistortionMeasure
 from rcx.starts.initial import start_name
 
 RESULTS = 2
-"""To be raised when the same settings give other results: what is stored is then left alone."""
+"""Format of the results. Raise it when the same settings give other results than before: what is
+stored then counts as of an earlier format, and is neither read nor overwritten."""
 
 Document = dict[str, Any]
+"""Plain JSON values."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """What determines a result. Not the device, the batch size or versions: the result has them.
+    """Everything that determines a result.
+
+    Device, batch size and versions are not part of it. They are kept in the result's file.
 
     Attributes
     ----------
     document : dict
-        Plain JSON values; ``"kind"`` says what the result is.
+        Plain JSON values. ``"kind"`` says what the result is, ``"results"`` its format.
     """
 
     document: Document
 
     @property
     def kind(self) -> str:
-        """What the result is, one of `rcx.study.kinds.KINDS`."""
+        """Kind of the result, one of `rcx.study.kinds.KINDS`."""
         return str(self.document["kind"])
 
     @cached_property
     def text(self) -> str:
-        """The document as JSON, the same for the same document."""
+        """The document as JSON. The same document always gives the same text."""
         return json.dumps(
             self.document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
         )
 
     @cached_property
     def name(self) -> str:
-        """SHA-256 of the text, in hexadecimal."""
+        """SHA-256 of the text, in hexadecimal: the name of the result's file."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def classifier_document(classifier: Classifier) -> Document:
-    """What tells one classifier from another: its weights and what it does with colours."""
+    """Describe a classifier for keys: its name, its weights, and how it scales colours."""
     scale = {
         name: None if buffer is None else [float(value) for value in buffer.flatten()]
         for name, buffer in (("mean", classifier.mean), ("std", classifier.std))
@@ -70,9 +74,15 @@ def classifier_document(classifier: Classifier) -> Document:
 
 
 def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
-    """What tells one explainer from another, but for its classifier."""
+    """Describe an explainer for keys, without its classifier.
+
+    Raises
+    ------
+    TypeError
+        If the explainer starts from a mask, which no document can name.
+    """
     if isinstance(explainer.start, Tensor):
-        raise TypeError("results of a start that is a mask are not kept")
+        raise TypeError("a study cannot keep results of an explainer that starts from a mask")
     wavelets = {
         name: getattr(explainer, name)
         for name in ("wavelet", "levels", "padding")
@@ -95,48 +105,46 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
 
 
 def explanation_key(image: Document, classifier: Document, explainer: Document) -> Key:
-    """Key of what `rcx.CartoonX.explain` finds."""
+    """Key of an explanation by `rcx.CartoonX.explain` or `rcx.PixelRDE.explain`."""
     return _key("explanation", image=image, classifier=classifier, explainer=explainer)
 
 
 def path_keys(
     image: Document, classifier: Document, explainer: Document, lambda_ks: Sequence[float]
 ) -> list[Key]:
-    """Keys of what `rcx.CartoonX.explain_path` finds: a mask may depend on all lambdas."""
-    rising = sorted(lambda_ks)
-    alike = {**explainer, "target_distortion": None}
+    """Keys of explanations by `rcx.CartoonX.explain_path`, one for each lambda in the given order.
+
+    Each key names all lambdas, as a mask depends on the lambdas that were solved before it.
+    """
+    shared = {**explainer, "target_distortion": None, "path_from_middle": sorted(lambda_ks)}
     return [
         _key(
             "explanation",
             image=image,
             classifier=classifier,
-            explainer={
-                **alike,
-                "lambda_k": value,
-                "path_from_middle": rising,
-            },
+            explainer={**shared, "lambda_k": lambda_k},
         )
-        for value in lambda_ks
+        for lambda_k in lambda_ks
     ]
 
 
 def evaluation_key(explanation: Key, draws: int) -> Key:
-    """Key of `rcx.study.kinds.Evaluation`."""
+    """Key of an `rcx.study.kinds.Evaluation`, of an explanation by so many draws of noise."""
     return _key("evaluation", explanation=explanation.document, measure="l2", draws=draws)
 
 
 def rollout_key(image: Document, classifier: Document) -> Key:
-    """Key of a map by `rcx.evaluate.rollout`, with its default settings."""
+    """Key of an attention rollout by `rcx.evaluate.rollout`, with its default settings."""
     return _key("rollout", image=image, classifier=classifier, fuse="mean", discard_ratio=0.9)
 
 
 def attribution_key(image: Document, classifier: Document, baseline: Baseline, seed: int) -> Key:
-    """Key of a map by `rcx.evaluate.attribution`, of the predicted class."""
+    """Key of a map by `rcx.evaluate.attribution`, for the predicted class."""
     return _key("attribution", image=image, classifier=classifier, baseline=baseline, seed=seed)
 
 
 def random_order(representation: Representation, padding: str | None) -> Document:
-    """What tells one random order from another, but for its seed."""
+    """Describe a random order of coefficients for keys, without its seed."""
     return {"random": {"representation": repr(representation), "padding": padding}}
 
 
@@ -152,7 +160,7 @@ def curve_key(
     measure: DistortionMeasure,
     seed: int,
 ) -> Key:
-    """Key of what `rcx.evaluate.rate_distortion_curve` measures for an order of coefficients."""
+    """Key of a curve by `rcx.evaluate.rate_distortion_curve`, for an order of coefficients."""
     return _key(
         "curve",
         image=image,
@@ -169,7 +177,7 @@ def curve_key(
 
 
 def image_seed(seed: int, image: Document) -> int:
-    """Seed for an image's curves: an image keeps it, whatever other images there are."""
+    """Derive an image's own seed, which does not depend on the other images of the study."""
     text = f"{seed} {image['sha256']}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 

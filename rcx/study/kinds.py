@@ -1,4 +1,4 @@
-"""Kinds of results, and how each becomes the tensors and notes of a file."""
+"""Kinds of results, and how each is kept in a file as tensors and notes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from rcx.explain.explanation import Explanation
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How far a found mask moves all probabilities: the distance between softmax vectors.
+    """How far an explanation's mask moves the classifier's answer.
+
+    The distance is the Euclidean one between the vectors of all classes' probabilities.
 
     Attributes
     ----------
@@ -34,26 +36,36 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Map:
-    """Relevance ``(N, H, W)`` of pixels, not negative."""
+    """Relevance of pixels.
+
+    Attributes
+    ----------
+    relevance : Tensor
+        ``(N, H, W)``, not negative.
+    """
 
     relevance: Tensor
 
 
 class Rollout(Map):
-    """Attention rollout, in [0, 1], see `rcx.evaluate.rollout`."""
+    """A map by attention rollout, in [0, 1], see `rcx.evaluate.rollout`."""
 
 
 class Attribution(Map):
-    """Another method's map, see `rcx.evaluate.attribution`."""
+    """A map by another method, see `rcx.evaluate.attribution`."""
 
 
 Result = Explanation | Curve | Evaluation | Map
+"""A result of any kind."""
+
 Parts = tuple[dict[str, Tensor], dict[str, str]]
-_CURVE = ("direction", "protocol", "measure", "draws")
+"""Tensors and notes, both by name."""
+
+_CURVE_SETTINGS = ("direction", "protocol", "measure", "draws")
 
 
 class Kind(NamedTuple):
-    """How a kind of result is taken apart and put together."""
+    """How a kind of result is taken apart into tensors and notes, and put together again."""
 
     parts: Callable[[Any], Parts]
     whole: Callable[[Mapping[str, Tensor], Mapping[str, str]], Result]
@@ -61,11 +73,11 @@ class Kind(NamedTuple):
 
 def _curve_parts(curve: Curve) -> Parts:
     tensors = {name: getattr(curve, name) for name in ("percent", "distortion", "spread")}
-    settings = {name: getattr(curve, name) for name in _CURVE}
+    settings = {name: getattr(curve, name) for name in _CURVE_SETTINGS}
     return tensors, {"format": "rcx curve 1", "settings": json.dumps(settings, sort_keys=True)}
 
 
-def _curve(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> Curve:
+def _whole_curve(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> Curve:
     parts: dict[str, Any] = {**tensors, **json.loads(notes["settings"])}
     return Curve(**parts)
 
@@ -77,7 +89,7 @@ def _plain(kind: type[Evaluation] | type[Map]) -> Kind:
 
 KINDS: dict[str, Kind] = {
     "explanation": Kind(Explanation.parts, Explanation.from_parts),
-    "curve": Kind(_curve_parts, _curve),
+    "curve": Kind(_curve_parts, _whole_curve),
     "evaluation": _plain(Evaluation),
     "rollout": _plain(Rollout),
     "attribution": _plain(Attribution),

@@ -1,39 +1,46 @@
-"""Where a study's numbers come from: settings, versions, weights, the machine_in_words in words."""
+"""Provenance: the settings, versions, weights and machine that a study's numbers come from."""
 
 from __future__ import annotations
 
-import os
-import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
-
-import torch
 
 from rcx.study.keys import RESULTS
-from rcx.study.plan import Study, loaded
-from rcx.system.machine import processor, versions
+from rcx.study.study import Study
+from rcx.study.variants import load_variant
+from rcx.system.machine import machine_in_words, versions
 
 
-def machine_in_words() -> str:
-    """The machine_in_words in words: processor, cores, graphics cards, system."""
-    parts = [f"{processor()}, {os.cpu_count()} cores"]
-    parts += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return ", ".join([*parts, f"{platform.system()} {platform.machine()}"])
+def provenance(
+    study: Study, counts: Mapping[str, object], seconds: Mapping[str, float]
+) -> dict[str, object]:
+    """Collect everything that the tables do not say.
 
+    Parameters
+    ----------
+    study : Study
+        The study, after its work.
+    counts : mapping of str to object
+        Numbers of results and failures, as JSON values.
+    seconds : mapping of str to float
+        Time that each result took, by its name.
 
-def provenance(study: Study, counts: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
-    """Everything that tables do not say, as JSON values."""
-    setups = [loaded(one, study.hardware) for one in study.variants]
-    weights = {setup.classifier.name: setup.classifier.weights_hash for setup in setups}
+    Returns
+    -------
+    dict
+        Plain JSON values.
+    """
+    loaded = [load_variant(variant, study.hardware) for variant in study.variants]
+    weights = {variant.classifier.name: variant.classifier.weights_hash for variant in loaded}
     return {
         "settings": study.settings.model_dump(mode="json"),
         "result_format": RESULTS,
         "versions": versions(),
         "weights_sha256": weights,
         "machine": machine_in_words(),
-        "device": str(setups[0].device),
+        "device": str(loaded[0].device),
         "threads": study.hardware.threads,
-        "counts": counts,
+        "counts": dict(counts),
         "seconds_of_results": round(sum(seconds.values()), 1),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }

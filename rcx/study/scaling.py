@@ -1,10 +1,11 @@
-"""How the work grows: with images, noise samples and size, and a store with its entries."""
+"""Costs: how long explanations take as the work grows, and a store as its results do."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rcx.classifiers.sizes import image_size
 from rcx.explain.cartoonx import CartoonX
 from rcx.images.scenes import draw_scenes
 from rcx.solver.settings import SolverSettings
-from rcx.study.keys import Key
+from rcx.study.keys import RESULTS, Key
 from rcx.study.kinds import KINDS, Evaluation
 from rcx.study.store import Store
 from rcx.system.files import packed, with_notes
@@ -28,17 +29,16 @@ _VALIDATION_IMAGES, _GPUS = 50_000, 8
 
 
 def cost_table(classifier: Classifier, *, seed: int = 0) -> pd.DataFrame:
-    """Processor seconds of one step, as one quantity grows and the others stay.
+    """Measure the processor seconds of one step as one quantity grows and the others stay.
 
-    What an explanation costs before its first step, to copy the network and to transform the
-    images, is not counted.
+    The work before the first step, copying the network and transforming the images, is left out.
 
     Parameters
     ----------
     classifier : Classifier
-        One that takes images of every size of ``SIZES``.
+        A classifier that takes images of every size in ``SIZES``.
     seed : int
-        Of scenes and noise.
+        Seed of scenes and noise.
 
     Returns
     -------
@@ -48,28 +48,31 @@ def cost_table(classifier: Classifier, *, seed: int = 0) -> pd.DataFrame:
     base = {"images": 1, "samples": 8, "size": 128}
     grid = {"images": IMAGES, "samples": SAMPLES, "size": SIZES}
     rows = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # so that a busy machine does not change what is measured
-    try:
+    with _one_thread():
         _explain(classifier, **base, steps=1, seed=seed)  # the first call is slow
         for quantity, values in grid.items():
             for value in values:
-                chosen = base | {quantity: value}
-                before, whole = (
-                    _processor_seconds(
-                        partial(_explain, classifier, **chosen, steps=steps, seed=seed)
-                    )
-                    for steps in (0, _STEPS)
-                )
-                took = max(whole - before, 1e-6) / _STEPS
-                rows.append({"quantity": quantity, "value": value, "seconds": took})
-    finally:
-        torch.set_num_threads(threads)
+                work = partial(_explain, classifier, **(base | {quantity: value}), seed=seed)
+                before = _processor_seconds(partial(work, steps=0))
+                whole = _processor_seconds(partial(work, steps=_STEPS))
+                seconds = max(whole - before, 1e-6) / _STEPS
+                rows.append({"quantity": quantity, "value": value, "seconds": seconds})
     return pd.DataFrame(rows)
 
 
 def exponents(table: pd.DataFrame) -> pd.Series:
-    """Power with which the seconds of `cost_table` grow, by quantity: slopes of log over log."""
+    """Fit the power with which the seconds of `cost_table` grow, for each quantity.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `cost_table`.
+
+    Returns
+    -------
+    Series
+        Slopes of the logarithm of the seconds over the logarithm of the quantity.
+    """
     return pd.Series(
         {
             str(quantity): float(np.polyfit(np.log(rows.value), np.log(rows.seconds), 1)[0])
@@ -79,26 +82,36 @@ def exponents(table: pd.DataFrame) -> pd.Series:
     )
 
 
-def store_table(entries: int) -> pd.DataFrame:
-    """Seconds that a store of so many small results takes, in a temporary folder.
+def store_table(count: int) -> pd.DataFrame:
+    """Measure how long a store of many small results takes, in a temporary folder.
+
+    Parameters
+    ----------
+    count : int
+        Number of results.
 
     Returns
     -------
     DataFrame
-        ``what``, ``seconds`` and ``processor seconds``: writing the files, listing them for the
-        first time (the index is made from the files), listing them again, reading every file, and
-        what a study asks before it resumes.
+        ``what``, ``seconds`` and ``processor seconds``, for: writing the files, listing them for
+        the first time (the index is made from the files), listing them again, reading every file,
+        and looking up every result, as a study does before it resumes.
     """
     rows = []
 
     def timed(what: str, work: Callable[[], object]) -> None:
         begin, busy = time.perf_counter(), time.process_time()
         work()
-        spent = time.perf_counter() - begin, time.process_time() - busy
-        rows.append({"what": what, "seconds": spent[0], "processor seconds": spent[1]})
+        rows.append(
+            {
+                "what": what,
+                "seconds": time.perf_counter() - begin,
+                "processor seconds": time.process_time() - busy,
+            }
+        )
 
     with tempfile.TemporaryDirectory(prefix="rcx-store-") as folder:
-        keys = [_synthetic(number) for number in range(entries)]
+        keys = [_synthetic_key(number) for number in range(count)]
         timed("write the files", lambda: _fill(Path(folder), keys))
         with Store(folder) as store:
             timed("list, and make the index", store.rows)
@@ -107,33 +120,39 @@ def store_table(entries: int) -> pd.DataFrame:
         with Store(folder) as store:
             timed("verify", lambda: list(store.verify()))
         with Store(folder) as store:
-            timed("resume", lambda: _resumed(store, entries))
+            timed("resume", lambda: _look_up(store, count))
     return pd.DataFrame(rows)
 
 
 def days_for_imagenet(seconds: float, gpus: int = _GPUS, speedup: float = 1.0) -> float:
-    """Days for ImageNet's validation images, from the seconds of one image in one process.
+    """Estimate the days that ImageNet's 50,000 validation images take.
 
     Parameters
     ----------
     seconds : float
-        Of one image, all that a study computes of it.
+        Seconds in which one process computes one image.
     gpus : int
-        Processes that work at the same time.
+        Number of processes that work at the same time.
     speedup : float
-        How much faster each is than the process that was timed.
+        Factor by which each of them is faster than the process that was timed.
     """
     return _VALIDATION_IMAGES * seconds / gpus / speedup / 86_400
 
 
 def seconds_of_one(classifier: Classifier, *, seed: int = 0) -> float:
-    """Processor seconds of one whole explanation by CartoonX, with the default solver."""
-    size = image_size(classifier)
-    images = draw_scenes(1, seed=seed, size=size).images
+    """Measure the processor seconds of one explanation by CartoonX, with the default solver."""
+    images = draw_scenes(1, seed=seed, size=image_size(classifier)).images
+    with _one_thread():
+        return _processor_seconds(lambda: CartoonX(classifier, device="cpu").explain(images))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread, so that other work on the machine does not change a measurement."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _processor_seconds(lambda: CartoonX(classifier, device="cpu").explain(images))
+        yield
     finally:
         torch.set_num_threads(threads)
 
@@ -152,18 +171,18 @@ def _processor_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-def _synthetic(number: int) -> Key:
+def _synthetic_key(number: int) -> Key:
     image = {"sha256": f"{number:064x}", "size": 256, "fit": "stretch"}
     explainer = {"method": "CartoonX", "lambda_k": 20.0, "seed": 0}
     classifier = {"name": "synthetic", "normalize": True}
     explanation = {"image": image, "classifier": classifier, "explainer": explainer}
-    return Key({"kind": "evaluation", "results": 0, "explanation": explanation})
+    return Key({"kind": "evaluation", "results": RESULTS, "explanation": explanation})
 
 
 def _fill(folder: Path, keys: Sequence[Key]) -> None:
     """Write files as `Store.put` does, without waiting for the disk each time."""
-    one = torch.zeros(1)
-    tensors, notes = KINDS["evaluation"].parts(Evaluation(one, one, one))
+    zero = torch.zeros(1)
+    tensors, notes = KINDS["evaluation"].parts(Evaluation(zero, zero, zero))
     content = packed(tensors, notes)
     with Store(folder, indexed=False) as store:
         for key in keys:
@@ -172,8 +191,8 @@ def _fill(folder: Path, keys: Sequence[Key]) -> None:
             path.write_bytes(with_notes(content, {**notes, "key": key.text}))
 
 
-def _resumed(store: Store, entries: int) -> None:
-    """What a study asks first: the keys of all that it wants, and whether they are stored."""
-    for number in range(entries):
-        if store.state(_synthetic(number)) != "stored":
+def _look_up(store: Store, count: int) -> None:
+    """Look up every result, as a study does first: its key, and whether it is stored."""
+    for number in range(count):
+        if store.state(_synthetic_key(number)) != "stored":
             raise RuntimeError("a result of the store was not found")

@@ -1,4 +1,4 @@
-"""Folders for unfinished files that are known to be left over when their process has died."""
+"""Folders for unfinished files. When a process has died, others see that its folder is left."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _LOCK = "lock"
 
 
 class Scratch:
-    """A process's own folder for files that are not yet whole.
+    """A folder for files that one process is writing.
 
-    The system releases a lock with the process that holds it, however that ends: a folder whose
-    lock is free is nobody's.
+    The process holds a lock on the folder. However the process ends, the system releases the lock,
+    so a folder whose lock is free belongs to nobody.
 
     Parameters
     ----------
     parent : Path
-        Where the processes have their folders; made if need be.
+        Folder in which every process has its own. It is made if it does not exist.
     """
 
     def __init__(self, parent: Path) -> None:
         self.parent = parent
         parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(parent / _LOCK):  # a folder is not swept before it is locked
+        with FileLock(parent / _LOCK):  # so that nobody sweeps the folder before it is locked
             self.folder = Path(tempfile.mkdtemp(dir=parent))
             self._lock = FileLock(self.folder / _LOCK)
             self._lock.acquire()
@@ -38,7 +38,7 @@ class Scratch:
 
 
 def sweep(parent: Path) -> int:
-    """Remove the folders of processes that have died, and return how many there were."""
+    """Remove the folders of processes that have died, and return their number."""
     if not parent.is_dir():
         return 0
     removed = 0

@@ -1,46 +1,41 @@
-"""What a study computes: settings from a TOML file, checked before the first second of work."""
+"""Settings: everything that a study computes, checked before the work begins."""
 
 from __future__ import annotations
 
-import json
-import tomllib
-from importlib import resources
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rcx.classifiers.profiles import ProfileName
 from rcx.evaluate.baselines import Baseline
 from rcx.evaluate.curves import CurveProtocol, Direction
-from rcx.images.reading import LARGEST, SMALLEST, Fit
+from rcx.images.decoding import LARGEST, SMALLEST, Fit
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.settings import Preset, SolverSettings
 from rcx.starts.initial import Start
-from rcx.system.text import printable, shortened
 
 Grid = Literal["percent", "coarse"]
 MethodName = Literal["CartoonX", "Pixel RDE"]
 
 _LARGEST_SEED = 2**53 - 1  # the largest whole number that every JSON reader keeps
-_LARGEST_FILE = 2**20
 
 
 class SettingsError(ValueError):
-    """Settings that make no sense; the message names the field and what it may be."""
+    """Settings that make no sense. The message names the field and the values that it may have."""
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def _several(value: Any) -> Any:
-    """Take one value for a list of one."""
+def _as_tuple(value: Any) -> Any:
+    """Take a single value for a list of one."""
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-def _solver(value: Any) -> Any:
-    """Take a preset's name, or a table that may name one, for the settings that are meant."""
+def _as_solver(value: Any) -> Any:
+    """Complete a preset's name, or a table of some fields, to all of the solver's settings."""
     table = {"preset": value} if isinstance(value, str) else value
     if not isinstance(table, dict):
         return value
@@ -54,14 +49,50 @@ def _solver(value: Any) -> Any:
 Lambda = Annotated[float, Field(gt=0, le=1e9)]
 StudySeed = Annotated[int, Field(ge=0, le=_LARGEST_SEED)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
-Solver = Annotated[SolverSettings, BeforeValidator(_solver)]
+Solver = Annotated[SolverSettings, BeforeValidator(_as_solver)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class MethodSettings(_Table):
-    """One way to explain, see `rcx.CartoonX`; ``name`` is what tables call it.
+    """One way to explain the images of a run.
 
-    ``lambda_ks`` are solved besides, as a path, for the first ``path_images`` images.
+    Attributes
+    ----------
+    method : {"CartoonX", "Pixel RDE"}
+        The method, see `rcx.CartoonX` and `rcx.PixelRDE`.
+    name : str, optional
+        Name of the series in the tables, at most 100 characters; by default the method's. Two
+        methods of a run need two names.
+    lambda_k : float, optional
+        Price of non-sparsity, positive, at most 1e9; by default 20 for CartoonX and 4 for
+        Pixel RDE.
+    lambda_ks : list of float
+        Lambdas that are explained besides, as a path, see `rcx.CartoonX.explain_path`; all
+        different, and in the range of ``lambda_k``.
+    path_images : int, optional
+        Number of images, the first ones, for which the path is computed; by default all.
+    target_distortion : float, optional
+        Distortion that each image's own lambda is chosen for, positive; by default ``lambda_k``
+        holds for all images.
+    distortion : {"relative", "probability", "l2", "kl", "maximise-target"}
+        Distortion measure, see `rcx.solver.distortion`. ``"probability"`` is the published one.
+    start : {"ones", "random", "uniform", "foreground", "foreground-uniform", "predicted"}
+        Starting mask, see `rcx.starts.initial_mask`.
+    clamp : bool, optional
+        Whether obfuscated images are clamped to [0, 1]; by default True for CartoonX and False
+        for Pixel RDE.
+    wavelet : str, optional
+        A discrete wavelet of PyWavelets, for CartoonX only; by default ``"db3"``.
+    levels : int, optional
+        Levels of the wavelet transform, 1 to 20, for CartoonX only; by default 5.
+    padding : str, optional
+        Padding of the wavelet transform, for CartoonX only, see `rcx.representations.Wavelets`; by
+        default ``"zero"``.
+    evaluation_samples : int
+        Draws of noise, 1 to 100,000, for the distortion that is reported.
+    solver : str or table, optional
+        ``"fast"``, ``"short"``, ``"published"``, or fields of `rcx.SolverSettings`, to which
+        ``preset`` may name the preset for all other fields; by default the study's solver.
     """
 
     method: MethodName
@@ -89,35 +120,73 @@ class MethodSettings(_Table):
 
     @property
     def series(self) -> str:
-        """What tables call it."""
+        """Name of the series in the tables."""
         return self.name or self.method
 
 
 class CurveSettings(_Table):
-    """Rate-distortion curves of every explanation, see `rcx.evaluate.rate_distortion_curve`."""
+    """Rate-distortion curves of every series, see `rcx.evaluate.rate_distortion_curve`.
+
+    Attributes
+    ----------
+    protocol : {"as_published", "fair"}
+        How curves are measured.
+    grid : {"percent", "coarse"}
+        Points of a curve: every percent, or fewer.
+    draws : int, optional
+        Draws of noise for each image, 1 to 100,000; by default the protocol's.
+    measures : str or list of str
+        Distortion measures, see ``distortion`` of ``MethodSettings``.
+    directions : str or list of str
+        ``"keep"`` keeps the most relevant coefficients and randomises the others, ``"randomise"``
+        does the opposite.
+    random : bool
+        Whether random orders are measured, too.
+    """
 
     protocol: CurveProtocol = "fair"
     grid: Grid = "percent"
     draws: Annotated[int, Field(ge=1, le=100_000)] | None = None
     measures: Annotated[
-        tuple[DistortionMeasure, ...], BeforeValidator(_several), Field(min_length=1)
+        tuple[DistortionMeasure, ...], BeforeValidator(_as_tuple), Field(min_length=1)
     ] = ("l2",)
-    directions: Annotated[tuple[Direction, ...], BeforeValidator(_several), Field(min_length=1)] = (
-        "keep",
-        "randomise",
-    )
+    directions: Annotated[
+        tuple[Direction, ...], BeforeValidator(_as_tuple), Field(min_length=1)
+    ] = ("keep", "randomise")
     random: bool = True
 
 
 class RunSettings(_Table):
-    """One classifier on the first ``n_images`` images: its explanations and their curves.
+    """One classifier on the first images of a study: explanations and their curves.
 
-    With ``rollout``, curves of attention rollout too; with ``baselines``, those of other methods.
+    Attributes
+    ----------
+    classifier : str
+        Name of the classifier, see `rcx.load_classifier`.
+    normalize : bool or list of bool
+        Whether the classifier normalises colours; both values for one variant each.
+    size : int, optional
+        Height and width of the images, in pixels; by default the study's.
+    n_images : int, optional
+        Number of images, the first ones, at most 10,000,000; by default all files of a study, and
+        as many scenes as the largest run has, or 8.
+    seeds : list of int, optional
+        Seeds of the explanations, for one variant each, from 0 to 2**53 - 1; by default the
+        study's seed.
+    methods : list of MethodSettings
+        At least one.
+    curves : list of CurveSettings
+        Curves to measure; by default none.
+    rollout : bool
+        Whether attention rollout is computed, and its curves are measured.
+    baselines : list of str
+        Other methods that are computed, and whose curves are measured, see
+        `rcx.evaluate.attribution`.
     """
 
     classifier: Name
     normalize: Annotated[
-        tuple[bool, ...], BeforeValidator(_several), Field(min_length=1, max_length=2)
+        tuple[bool, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=2)
     ] = (True,)
     size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] | None = None
     n_images: Count | None = None
@@ -130,13 +199,13 @@ class RunSettings(_Table):
     @model_validator(mode="after")
     def _fits(self) -> RunSettings:
         names = [method.series for method in self.methods]
-        if twice := _twice(names):
-            raise ValueError(f"two methods are called {twice!r}: give one of them another name")
-        others = {"rollout", "random wavelets", "random pixels", *get_args(Baseline)}
-        if taken := others & set(names):
+        if name := _repeated(names):
+            raise ValueError(f"two methods are called {name!r}: give one of them another name")
+        reserved = {"rollout", "random wavelets", "random pixels", *get_args(Baseline)}
+        if taken := reserved & set(names):
             raise ValueError(f"{min(taken)!r} is the name of another series")
         for field in ("normalize", "seeds", "curves", "baselines"):
-            if _twice(list(getattr(self, field) or ())) is not None:
+            if _repeated(getattr(self, field) or ()) is not None:
                 raise ValueError(f"{field} says the same twice")
         return self
 
@@ -144,27 +213,32 @@ class RunSettings(_Table):
 class StudySettings(_Table):
     """A study: which images, and what is computed for each of them.
 
+    Either ``profile`` or ``images`` must be given.
+
     Attributes
     ----------
     profile : {"sample", "imagenet"}, optional
-        Where the images come from, see `rcx.classifiers.load_profile`.
-    images : list of str, optional
-        Or files and folders.
+        Set of images, see `rcx.classifiers.load_profile`.
+    images : str or list of str, optional
+        Image files, and folders of them, instead of a profile.
     fit : {"stretch", "crop"}
-        How a file becomes a square.
+        How an image file becomes a square; profiles are always stretched.
     seed : int
-        Which images of a profile; also the seed of runs that have no ``seeds``, and of curves.
+        Seed from 0 to 2**53 - 1. It decides which images of a profile are taken, and is the seed of
+        curves, and of explanations in runs without ``seeds``.
     size : int, optional
-        Of runs that have no own one; else what each classifier takes.
+        Height and width of the images in runs without ``size``, in pixels; by default what each
+        classifier takes.
     solver : str or table, optional
-        A preset's name, or fields of `rcx.SolverSettings`, with ``preset`` for the others; else
-        each method takes its own default.
+        Solver of methods without ``solver``, see ``MethodSettings``; by default each method's own.
     runs : list of RunSettings
-        Computed in this order.
+        Runs in the order of work, 1 to 1000, all different.
     """
 
     profile: ProfileName | None = None
-    images: Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)] | None = None
+    images: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)] | None = (
+        None
+    )
     fit: Fit = "stretch"
     seed: StudySeed = 0
     size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] | None = None
@@ -177,113 +251,11 @@ class StudySettings(_Table):
             raise ValueError("name either a profile or images")
         if self.profile is not None and self.fit != "stretch":
             raise ValueError("fit is for images; profiles are stretched")
-        if _twice(list(self.runs)) is not None:
+        if _repeated(self.runs) is not None:
             raise ValueError("runs has the same run twice")
         return self
 
-    def with_images(self, images: tuple[str, ...]) -> StudySettings:
-        """The same study on all of some files and folders."""
-        return self._changed({"n_images": None}, profile=None, images=images)
 
-    def with_n_images(self, n_images: int) -> StudySettings:
-        """The same study on the first few images."""
-        return self._changed({"n_images": n_images})
-
-    def _changed(self, of_runs: dict[str, Any], **changes: Any) -> StudySettings:
-        table = self.model_dump() | changes
-        table["runs"] = [run | of_runs for run in table["runs"]]
-        return checked_settings(table, "the options")
-
-
-def shipped_settings(profile: str) -> StudySettings:
-    """Settings of a profile that comes with the package."""
-    if profile not in get_args(ProfileName):
-        names = ", ".join(get_args(ProfileName))
-        raise SettingsError(f"unknown profile {profile!r}; one of {names}, or give --settings")
-    text = resources.files("rcx.study").joinpath("shipped", f"{profile}.toml").read_text("utf-8")
-    return checked_settings(tomllib.loads(text), f"{profile}.toml")
-
-
-def read_settings(path: Path) -> StudySettings:
-    """Read a TOML file.
-
-    Raises
-    ------
-    SettingsError
-        If it is none, or says what cannot be: the message names file, field and what it may be.
-    """
-    shown = printable(path)
-    if path.exists() and not path.is_file():
-        raise SettingsError(f"the settings {shown} are not a file")
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise SettingsError(f"cannot read the settings {shown}: {error.strerror}") from error
-    if len(content) > _LARGEST_FILE:
-        raise SettingsError(f"the settings {shown} are larger than a megabyte")
-    try:
-        table = tomllib.loads(content.decode())
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"the settings {shown} are not UTF-8 text: {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"the settings {shown} are no TOML: {error}") from error
-    settings = checked_settings(table, shown)
-    if settings.images is None:
-        return settings
-    # relative to the file, so that a study can be started from anywhere
-    images = tuple(str(path.parent / name) for name in settings.images)
-    return settings.model_copy(update={"images": images})
-
-
-def checked_settings(table: dict[str, Any], source: str) -> StudySettings:
-    """Settings of a table such as a TOML file holds; errors as `read_settings`."""
-    try:
-        # by way of JSON, where a strict check knows lists for tuples
-        text = json.dumps(table, default=str)
-        return StudySettings.model_validate_json(text)
-    except ValidationError as error:
-        # a list of which every item is wrong is not to be called empty besides
-        errors = [e for e in error.errors(include_url=False) if not (e["input"] and _short(e))]
-        told = [_told(one) for one in errors]
-        more = f" (and {len(told) - 3} more)" if len(told) > 3 else ""
-        raise SettingsError(f"{source}: {'; '.join(told[:3])}{more}") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{source}: {error}") from error
-
-
-def _twice(values: list[Any]) -> Any:
-    """The first value that occurs again, or None."""
-    return next((value for place, value in enumerate(values) if value in values[:place]), None)
-
-
-def _short(error: Any) -> bool:
-    return str(error["type"]) == "too_short"
-
-
-def _told(error: Any) -> str:
-    """What is wrong with a field, in words."""
-    place = ""
-    for part in error["loc"]:
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
-    place = shortened(place, 100)
-    if error["type"] == "extra_forbidden":
-        return f"{place}: unknown field; known are {', '.join(_fields_beside(error['loc']))}"
-    if error["type"] == "missing" or _short(error):
-        return f"{place} is {'missing' if error['type'] == 'missing' else 'empty'}"
-    said = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "should")
-    given = error["input"]
-    shown = "" if isinstance(given, dict | list) else f", not {shortened(repr(given), 60)}"
-    return f"{place or 'settings'}: {said}{shown}"
-
-
-def _fields_beside(place: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields that there are where an unknown one was found."""
-    tables: dict[str, type[BaseModel]] = {
-        "runs": RunSettings,
-        "methods": MethodSettings,
-        "curves": CurveSettings,
-        "solver": SolverSettings,
-    }
-    named = [part for part in place[:-1] if isinstance(part, str)]
-    return list((tables[named[-1]] if named else StudySettings).model_fields)
+def _repeated(values: Sequence[object]) -> object:
+    """Return the first value that occurs again; None if all are different."""
+    return next((value for index, value in enumerate(values) if value in values[:index]), None)

@@ -1,41 +1,42 @@
-"""Which images a study works on, in which order, and how each is read when its turn comes."""
+"""Sources: the images of a study in their order, each read when its turn comes."""
 
 from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from rcx.classifiers.profiles import FIRST_SCENE_SEED
-from rcx.images.imagenet import study_images
-from rcx.images.reading import Fit, ImageError, find_photos, read_image
-from rcx.images.scenes import SAMPLE_CLASSES, draw_scenes
+from rcx.classifiers.profiles import FIRST_SCENE_SEED, scene_names, shuffled_study_images
+from rcx.images.decoding import Fit, ImageError, read_image
+from rcx.images.reading import find_images
+from rcx.images.scenes import draw_scenes
 from rcx.study.keys import Document
+from rcx.study.outcomes import StudyFailure
 from rcx.study.settings import SettingsError, StudySettings
 from rcx.system.text import reason
+
+_DEFAULT_SCENES = 8  # scenes of a study in which no run names a number
 
 
 @dataclass(frozen=True)
 class Source:
-    """An image that a study will read.
+    """An image that a study will read: a file, or a scene that is drawn.
 
     Attributes
     ----------
     name : str
-        What tables call it: as in `rcx.classifiers.Profile`, or a file's name.
+        Name of the image in the tables: as in `rcx.classifiers.Profile`, or the file's name.
     label : int or None
-        The true class, where it is known.
+        The true class; None where it is unknown.
     path : Path or None
         The file; None for a scene.
     scene : int
-        The scene's place among those of its seed.
+        Position of a scene among those of its seed.
     seed : int
-        Of the scenes.
+        Seed of a scene.
     fit : {"stretch", "crop"}
         How a file becomes a square.
     """
@@ -47,26 +48,47 @@ class Source:
     seed: int = 0
     fit: Fit = "stretch"
 
+    @property
+    def full_name(self) -> str:
+        """Path of the file, or name of the scene, as failures are reported."""
+        return self.name if self.path is None else str(self.path)
+
     def read(self, size: int) -> tuple[Tensor, Document]:
-        """Image ``(3, size, size)`` in [0, 1], and what tells it from others.
+        """Read the image.
+
+        Parameters
+        ----------
+        size : int
+            Height and width, in pixels.
+
+        Returns
+        -------
+        Tensor, dict
+            The image ``(3, size, size)`` in [0, 1], and its document.
 
         Raises
         ------
         ImageError
-            If it cannot be read, or is being changed.
+            If the file cannot be read, or changes while it is read.
         """
         if self.path is None:
             image = draw_scenes(1, seed=self.seed, size=size, first=self.scene).images[0]
             digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()
             return image, {"sha256": digest, "size": size, "fit": None}
-        before = self.document(size)
+        document = self.document(size)
         image = read_image(self.path, size, fit=self.fit)
-        if self.document(size) != before:
+        if self.document(size) != document:
             raise ImageError("the file was changed while it was read")
-        return image, before
+        return image, document
 
     def document(self, size: int) -> Document:
-        """What tells the image from others; errors as `read`."""
+        """Describe the image for keys: hash of its content, size and fit.
+
+        Raises
+        ------
+        ImageError
+            If the file cannot be read.
+        """
         if self.path is None:
             return self.read(size)[1]
         try:
@@ -76,64 +98,53 @@ class Source:
             with self.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError) as error:
-            raise ImageError(_plain(error)) from error
+            raise ImageError(_reason_without_path(error)) from error
         return {"sha256": digest, "size": size, "fit": self.fit}
 
 
-@dataclass(frozen=True)
-class StudyFailure:
-    """Something of a study that could not be computed, and why, in one line."""
-
-    image: str
-    classifier: str
-    what: str
-    reason: str
-
-
 def find_sources(settings: StudySettings) -> tuple[list[Source], list[StudyFailure]]:
-    """Images of a study in their order; more of them begin with the same ones as fewer.
+    """Find the images of a study. A study of more images begins with the same ones as of fewer.
+
+    Returns
+    -------
+    list of Source, list of StudyFailure
+        The images in their order, and the paths at which there are none.
 
     Raises
     ------
     SettingsError
-        If a run wants more images than there are; `ImageError` where there are none.
+        If a run asks for more images than there are.
+    ImageError
+        If there are no images at all.
     """
-    wanted = [run.n_images for run in settings.runs]
-    most = max((count for count in wanted if count), default=8)
+    counts = [run.n_images for run in settings.runs if run.n_images]
     failures: list[StudyFailure] = []
     if settings.profile == "sample":
-        return _scenes(most, FIRST_SCENE_SEED + settings.seed), failures
-    if settings.profile == "imagenet":
-        files = study_images()
-        order = torch.randperm(len(files), generator=torch.Generator().manual_seed(settings.seed))
-        chosen = [files[place] for place in order]
-        sources = [Source(path.stem, label, path) for path, label in chosen]
+        sources = _scenes(max(counts, default=_DEFAULT_SCENES), FIRST_SCENE_SEED + settings.seed)
+    elif settings.profile == "imagenet":
+        sources = [
+            Source(path.stem, label, path) for path, label in shuffled_study_images(settings.seed)
+        ]
     else:
-        paths, unread = find_photos(settings.images or ())
-        failures = [StudyFailure(str(one.path), "", "image", one.reason) for one in unread]
+        paths, unread = find_images(settings.images or (), unique=True)
+        failures = [StudyFailure(str(file.path), "", "image", file.reason) for file in unread]
         if not paths:
-            told = "; ".join(str(one) for one in unread[:3])
-            raise ImageError(f"there are no images: {told}")
+            raise ImageError(f"there are no images: {'; '.join(map(str, unread[:3]))}")
         sources = [Source(path.name, None, path, fit=settings.fit) for path in paths]
-    if any(count and count > len(sources) for count in wanted):
+    if max(counts, default=0) > len(sources):
         raise SettingsError(f"n_images must be at most {len(sources)}, as there are no more images")
     return sources, failures
-
-
-def sources_of_run(sources: Sequence[Source], n_images: int | None) -> Sequence[Source]:
-    """The first of the images, as many as a run has."""
-    return sources[: n_images or len(sources)]
 
 
 def _scenes(count: int, seed: int) -> list[Source]:
     # what a scene shows does not depend on its size
     labels = draw_scenes(count, seed=seed, size=32).labels.tolist()
     return [
-        Source(f"scene {place}: {SAMPLE_CLASSES[label]}", label, None, place, seed)
-        for place, label in enumerate(labels)
+        Source(name, label, None, scene, seed)
+        for scene, (name, label) in enumerate(zip(scene_names(labels), labels, strict=True))
     ]
 
 
-def _plain(error: Exception) -> str:
-    """Reason without the path, which is told anyway."""
+def _reason_without_path(error: Exception) -> str:
+    """Return what an error says, without the path, which failures name anyway."""
     return (isinstance(error, OSError) and error.strerror) or reason(error)

@@ -1,7 +1,8 @@
-"""Run starts at length: ``python -m rcx.study.start_trials [--profile imagenet]``.
+"""The trials of starting masks that the package ships, as a script.
 
-This takes hours on a core; runs are added to the tables one by one, and those that are there are
-not run again. Delete the tables to measure anew, such as after a change of the solver.
+``python -m rcx.study.start_trials [--profile imagenet]`` takes hours on one core. Each trial is
+added to the tables as soon as it is done, and trials that are in the tables are not run again.
+Delete the tables to measure anew, for example after a change of the solver.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ PLANS: dict[ProfileName, dict[str, dict[str, int]]] = {
         "published": dict.fromkeys(("ones", *HEURISTICS), 6),
     },
 }
-"""For each schedule, how many images are explained from which starts."""
+"""For each profile and schedule, the number of images that are explained from each start."""
 
-SCHEDULES = {
+SCHEDULES: dict[str, SolverSettings] = {
     "default": SolverSettings(),
     "short": SolverSettings.preset("short"),
     "none": SolverSettings(steps=0),
@@ -48,21 +49,28 @@ SCHEDULES = {
         update={"samples": 2, "antithetic": True}
     ),
 }
+"""Solver settings by name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is missing and write tables and provenance; see ``--help`` for the options."""
+    """Run the trials that are missing, and write tables and provenance.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Options as ``--help`` describes them; by default those of the command line.
+    """
     parser = argparse.ArgumentParser(prog="python -m rcx.study.start_trials")
     parser.add_argument("--profile", choices=PLANS, default="sample")
     parser.add_argument("--schedule", choices=SCHEDULES, nargs="*", default=list(SCHEDULES))
-    parser.add_argument("--start", nargs="*", help="only these")
-    parser.add_argument("--images", type=int, help="only so many")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the noise")
+    parser.add_argument("--start", nargs="*", help="only these starts")
+    parser.add_argument("--images", type=int, help="at most so many images")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the noise")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path(__file__).parents[1] / "reference" / "measured" / "start_trials",
-        help="of a folder for each profile",
+        help="folder that gets a folder for each profile",
     )
     options = parser.parse_args(arguments)
     plan, folder = PLANS[options.profile], options.out / options.profile
@@ -73,21 +81,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     make = partial(CartoonX, data.classifier, distortion="probability", device="cpu")
     for schedule in options.schedule:
-        wanted: dict[str, int] = {
+        counts: dict[str, int] = {
             name: min(planned, options.images or planned)
             for name, planned in plan.get(schedule, {}).items()
             if not options.start or name in options.start
         }
         known = pd.read_csv(paths[0])[KEY] if paths[0].exists() else pd.DataFrame(columns=KEY)
         done = set(known.itertuples(index=False, name=None))
-        for image in range(max(wanted.values(), default=0)):
+        for image in range(max(counts.values(), default=0)):
             starts: dict[str, AnyStart] = {
-                name: cast("Start", name) for name, count in wanted.items() if image < count
+                name: cast("Start", name) for name, count in counts.items() if image < count
             }
             solver = {schedule: SCHEDULES[schedule]}
-            one = data.images[image : image + 1]
-            found = run_trials(make, one, starts, solver, options.seeds, done=done, first=image)
-            for trial in found:
+            pixels = data.images[image : image + 1]
+            trials = run_trials(make, pixels, starts, solver, options.seeds, done=done, first=image)
+            for trial in trials:
                 _add(trial, paths)
     shipped = make(start="predicted").start if "predicted" in plan["default"] else None
     provenance = {
@@ -106,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _add(trial: Trials, paths: Sequence[Path]) -> None:
-    """Add a run to the tables at once: it took long."""
+    """Add a trial to the tables at once, so that it is not lost when the script is stopped."""
     for table, path in zip(trial, paths, strict=True):
         rounded = table.round({"loss": 5, "distortion": 5, "nonsparsity": 6, "seconds": 2})
         rounded.to_csv(path, mode="a", header=not path.exists(), index=False)

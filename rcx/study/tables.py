@@ -1,10 +1,9 @@
-"""Tidy tables of a study, from its store: the same results give the same bytes."""
+"""Tables of a study, made from its store. The same results give the same bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +11,17 @@ from pyarrow import parquet
 
 from rcx.evaluate.curves import Curve
 from rcx.explain.explanation import Explanation
-from rcx.study.keys import Key
+from rcx.study.keys import Document, Key
+from rcx.study.kinds import Evaluation, Result
 from rcx.study.plan import PlannedImage
+from rcx.study.requests import Request
 from rcx.study.store import Store
-from rcx.study.variants import Request
 from rcx.system.files import DamagedError
 from rcx.system.text import printable
 
+# a string of which there are few different ones
 _WORDS = pa.dictionary(pa.int32(), pa.string())
-_OF_IMAGE = [
+_IMAGE_COLUMNS = [
     ("image", pa.string()),
     ("place", pa.int32()),
     ("image_sha256", pa.string()),
@@ -33,7 +34,7 @@ _OF_IMAGE = [
 ]
 EXPLANATIONS = pa.schema(
     [
-        *_OF_IMAGE,
+        *_IMAGE_COLUMNS,
         ("method", _WORDS),
         ("on_path", pa.bool_()),
         ("lambda_k", pa.float64()),
@@ -61,7 +62,7 @@ EXPLANATIONS = pa.schema(
 )
 CURVES = pa.schema(
     [
-        *_OF_IMAGE,
+        *_IMAGE_COLUMNS,
         ("direction", _WORDS),
         ("protocol", _WORDS),
         ("measure", _WORDS),
@@ -72,6 +73,7 @@ CURVES = pa.schema(
         ("result", pa.string()),
     ]
 )
+# columns with the name of an explanation's attribute
 _NUMBERS = {
     "lambda_k": float,
     "predicted": int,
@@ -89,66 +91,78 @@ _NUMBERS = {
     "converged": bool,
     "residual": float,
 }
-_ROWS_AT_ONCE = 2**18
+_ROWS_AT_ONCE = 2**18  # of curves, written to the file together
 
 
 class Tables:
-    """The tables of a study's entries.
+    """Writes the tables of a study.
 
     Parameters
     ----------
     store : Store
-        Every result is read, and so checked.
-    advance : callable
-        Called after each entry.
+        Where the results are. Every one is read, and so checked.
+
+    Attributes
+    ----------
+    damaged : list of str
+        Names of results whose files were damaged. The files have been removed.
+    missing : int
+        Number of explanations and curves that were not stored, and have no row.
     """
 
-    def __init__(self, store: Store, advance: Callable[[], None] = lambda: None) -> None:
-        self.store, self.advance = store, advance
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self.damaged: list[str] = []
         self.missing = 0
 
-    def write(self, entries: Sequence[PlannedImage], folder: Path) -> list[Path]:
-        """Write ``explanations.parquet`` and ``curves.parquet``.
+    def write(self, images: Sequence[PlannedImage], folder: Path) -> None:
+        """Write ``explanations.parquet`` and ``curves.parquet`` into a folder.
 
-        Results that are missing have no row. Those that are damaged are removed from the store, and
-        named in ``damaged``.
+        Parameters
+        ----------
+        images : sequence of PlannedImage
+            In the order of the rows.
+        folder : Path
+            An existing folder.
         """
-        paths = [folder / "explanations.parquet", folder / "curves.parquet"]
         with (
-            parquet.ParquetWriter(paths[0], EXPLANATIONS) as explanations,
-            parquet.ParquetWriter(paths[1], CURVES) as curves,
+            parquet.ParquetWriter(folder / "explanations.parquet", EXPLANATIONS) as explanations,
+            parquet.ParquetWriter(folder / "curves.parquet", CURVES) as curves,
         ):
-            self._fill(entries, explanations, curves)
-        return paths
+            self._fill(images, explanations, curves)
 
-    def _fill(self, entries: Sequence[PlannedImage], explanations: Any, curves: Any) -> None:
-        rows: list[dict[str, Any]] = []
-        blocks: list[dict[str, Any]] = []
+    def _fill(
+        self,
+        images: Sequence[PlannedImage],
+        explanations: parquet.ParquetWriter,
+        curves: parquet.ParquetWriter,
+    ) -> None:
+        rows: list[Document] = []
+        blocks: list[Document] = []
         waiting = 0
-        for entry in entries:
+        for image in images:
             evaluations = {
-                one.of.name: one.key
-                for one in entry.wanted
-                if one.key.kind == "evaluation" and one.of is not None
+                request.basis.name: request.key
+                for request in image.requests
+                if request.key.kind == "evaluation" and request.basis is not None
             }
-            for one in entry.wanted:
-                if one.key.kind in ("explanation", "curve"):
-                    result = self._result(one.key)
-                    if isinstance(result, Explanation):
-                        evaluation = self._result(evaluations[one.key.name])
-                        rows.append(_explanation_row(entry, one, result, evaluation))
-                    elif isinstance(result, Curve):
-                        blocks.append(_curve_block(entry, one, result))
-                        waiting += len(result.percent)
+            for request in image.requests:
+                if request.key.kind not in ("explanation", "curve"):
+                    continue
+                result = self._result(request.key)
+                if isinstance(result, Explanation):
+                    evaluation = self._result(evaluations[request.key.name])
+                    rows.append(_explanation_row(image, request, result, evaluation))
+                elif isinstance(result, Curve):
+                    blocks.append(_curve_block(image, request, result))
+                    waiting += len(result.percent)
             if waiting > _ROWS_AT_ONCE:
                 curves.write_table(_curve_table(blocks))
                 blocks, waiting = [], 0
-            self.advance()
         explanations.write_table(pa.Table.from_pylist(rows, EXPLANATIONS))
         curves.write_table(_curve_table(blocks))
 
-    def _result(self, key: Key) -> Any:
+    def _result(self, key: Key) -> Result | None:
         try:
             result = self.store.get(key)
         except DamagedError:
@@ -159,62 +173,59 @@ class Tables:
         return result
 
 
-def _of_image(entry: PlannedImage, one: Request) -> dict[str, Any]:
-    variant = entry.variant
-    document = one.key.document
+def _image_columns(image: PlannedImage, request: Request) -> Document:
+    variant = image.variant
     return {
         # a path may have bytes that are no text
-        "image": printable(entry.source.name),
-        "place": entry.place,
-        "image_sha256": document["image"]["sha256"],
+        "image": printable(image.source.name),
+        "place": image.position,
+        "image_sha256": request.key.document["image"]["sha256"],
         "run": variant.number,
         "classifier": variant.run.classifier,
         "normalize": variant.normalize,
         "size": variant.size,
         "seed": variant.seed,
-        "series": one.series,
-        "result": one.key.name,
+        "series": request.series,
+        "result": request.key.name,
     }
 
 
 def _explanation_row(
-    entry: PlannedImage, one: Request, explanation: Explanation, evaluation: Any
-) -> dict[str, Any]:
+    image: PlannedImage, request: Request, explanation: Explanation, evaluation: Result | None
+) -> Document:
     numbers = {name: kind(getattr(explanation, name)) for name, kind in _NUMBERS.items()}
-    parts = {"l2_one_draw": "one_draw", "l2": "mean", "l2_error": "error"}
-    distances = {
-        name: None if evaluation is None else float(getattr(evaluation, part))
-        for name, part in parts.items()
-    }
+    distances: dict[str, float | None] = dict.fromkeys(("l2_one_draw", "l2", "l2_error"))
+    if isinstance(evaluation, Evaluation):
+        distances["l2_one_draw"] = float(evaluation.one_draw)
+        distances |= {"l2": float(evaluation.mean), "l2_error": float(evaluation.error)}
     return {
-        **_of_image(entry, one),
+        **_image_columns(image, request),
         "method": explanation.settings["method"],
-        "on_path": one.lambda_k is not None,
-        "label": entry.source.label,
+        "on_path": request.lambda_k is not None,
+        "label": image.source.label,
         "brightest": float(explanation.picture.max()),
         **numbers,
         **distances,
     }
 
 
-def _curve_block(entry: PlannedImage, one: Request, curve: Curve) -> dict[str, Any]:
-    alike = _of_image(entry, one) | {
-        name: getattr(curve, name) for name in ("direction", "protocol", "measure", "draws")
-    }
-    along = {
-        "percent": curve.percent.numpy(),
-        "distortion": curve.distortion[0].numpy(),
-        "spread": curve.spread[0].numpy(),
-    }
-    return alike | along
+def _curve_block(image: PlannedImage, request: Request, curve: Curve) -> Document:
+    """Columns of one curve: a value for all of it, or an array with a value for each point."""
+    columns = _image_columns(image, request)
+    for name in ("direction", "protocol", "measure", "draws"):
+        columns[name] = getattr(curve, name)
+    columns["percent"] = curve.percent.numpy()
+    columns["distortion"] = curve.distortion[0].numpy()
+    columns["spread"] = curve.spread[0].numpy()
+    return columns
 
 
-def _curve_table(blocks: Sequence[dict[str, Any]]) -> pa.Table:
-    """Table of curves, a row for each point."""
+def _curve_table(blocks: Sequence[Document]) -> pa.Table:
+    """Table of curves, with a row for each point."""
     if not blocks:
         return CURVES.empty_table()
     lengths = [len(block["percent"]) for block in blocks]
-    places = np.repeat(np.arange(len(blocks)), lengths)
+    block_of_row = pa.array(np.repeat(np.arange(len(blocks)), lengths))
     columns = []
     for field in CURVES:
         values = [block[field.name] for block in blocks]
@@ -222,6 +233,6 @@ def _curve_table(blocks: Sequence[dict[str, Any]]) -> pa.Table:
             columns.append(pa.array(np.concatenate(values), field.type))
             continue
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        column = pa.array(values, kind).take(pa.array(places))
+        column = pa.array(values, kind).take(block_of_row)
         columns.append(column.cast(field.type) if kind != field.type else column)
     return pa.Table.from_arrays(columns, schema=CURVES)

@@ -1,4 +1,4 @@
-"""The system underneath: files that appear whole, memory that is used again, the processor."""
+"""The machine and the libraries: its processor, how it reuses memory, which versions run on it."""
 
 from __future__ import annotations
 
@@ -8,34 +8,36 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-# mallopt's numbers for what is given back to the system, and from which size on memory is mapped
+# The parameters of glibc's mallopt: how much free memory stays with the process, and from which
+# size on a piece of memory is mapped, so that it goes back to the system when it is freed.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_LARGEST_MMAP_THRESHOLD = 2**25
-_KEPT = 2**30
+_LARGEST_MMAP_THRESHOLD = 2**25  # bytes, the most that glibc accepts
+_FREE_MEMORY_KEPT = 2**30  # bytes
 
-
-# what Dask sets for its workers: so that they give back what tables took, at once
-_DASKS_OWN = ("MALLOC_TRIM_THRESHOLD_", "65536")
+# Dask sets this in its workers, so that they return memory to the system at once.
+_DASK_SETTING = ("MALLOC_TRIM_THRESHOLD_", "65536")
 
 
 def reuse_freed_memory() -> None:
-    """Keep freed memory, a gigabyte and more, for what comes next, where the C library is glibc.
+    """Let the process keep up to a gigabyte of freed memory for later, if its C library is glibc.
 
-    By default it gives large pieces back, and a network's pass waits for the system to clear their
-    pages again; in a Dask worker, for most of the time. As it holds for all of a process, it is for
-    those of the command line and of its workers. What the environment says (``MALLOC_...``) stays.
+    By default, glibc returns large pieces of memory to the system. Each pass through a network then
+    waits until the system has cleared the same pages again; a Dask worker spends most of its time
+    in this way. The setting holds for the whole process, so only the command line and its workers
+    call this function. It does nothing if the environment has settings of its own
+    (``MALLOC_...`` or ``GLIBC_TUNABLES``), except for the one that Dask makes.
     """
-    told = set(os.environ.items()) - {_DASKS_OWN}
-    if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name, _ in told):
+    variables = set(os.environ.items()) - {_DASK_SETTING}
+    if any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name, _ in variables):
         return
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-        mallopt(_TRIM_THRESHOLD, _KEPT)
+        mallopt(_TRIM_THRESHOLD, _FREE_MEMORY_KEPT)
 
 
 def processor() -> str:
-    """Model of the processor, which Python by itself does not tell on Linux."""
+    """Name the processor's model, which Python alone does not know on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -44,7 +46,27 @@ def processor() -> str:
     return next(models, "") or platform.processor() or platform.machine()
 
 
+def machine_facts() -> dict[str, str]:
+    """Describe the machine by name: processor, cores, GPU (all of them, or "none") and system."""
+    import torch  # which the command line's help does not wait for
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "processor": processor(),
+        "cores": str(os.cpu_count()),
+        "GPU": ", ".join(gpus) or "none",
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def machine_in_words() -> str:
+    """Describe the machine in words: processor, cores, graphics cards, operating system."""
+    facts = machine_facts()
+    gpus = [] if facts["GPU"] == "none" else [facts["GPU"]]
+    return ", ".join([facts["processor"], f"{facts['cores']} cores", *gpus, facts["system"]])
+
+
 def versions() -> dict[str, str]:
-    """Versions of Python, of rcx and of the libraries that a result depends on."""
+    """List the versions of Python, of rcx and of the libraries that a result depends on."""
     names = ("rcx", "torch", "torchvision", "timm", "PyWavelets", "numpy")
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}

@@ -11,8 +11,9 @@ from typer.testing import CliRunner, Result
 
 import rcx
 from rcx.commands.main import app
+from rcx.solver.settings import Preset, SolverSettings
 
-LEARN = ["--steps", "2", "--size", "48", "--device", "cpu"]
+LEARN = ["--steps", "2", "--size", "32", "--device", "cpu"]
 
 
 def run(*arguments: object) -> Result:
@@ -28,10 +29,22 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class QuickSettings(SolverSettings):
+    """Default settings and presets of four steps, so that judging a network takes no time."""
+
+    steps: int = 4
+
+    @classmethod
+    def preset(cls, name: Preset) -> SolverSettings:
+        return super().preset(name).model_copy(update={"steps": 4})
+
+
 @pytest.fixture(scope="module")
 def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     out = tmp_path_factory.mktemp("network") / "start.safetensors"
-    return out, run("train-start", "--images", photos, "--out", out, "--held-out", 2, *LEARN)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("rcx.solver.settings.SolverSettings", QuickSettings)
+        return out, run("train-start", "--images", photos, "--out", out, "--held-out", 2, *LEARN)
 
 
 def test_a_folder_of_photos_gives_a_network(trained: tuple[Path, Result]) -> None:
@@ -39,20 +52,20 @@ def test_a_folder_of_photos_gives_a_network(trained: tuple[Path, Result]) -> Non
     assert result.exit_code == 0, result.output
     network = rcx.StartNetwork.load(out)
     assert network.settings.classifier == "sample/cnn"
-    assert network.settings.size == (48, 48)
+    assert network.settings.size == (32, 32)
     assert network.history["images"] == 5
     assert network.history["steps"] == 2
-    for text in ("5 images to learn from, 2 kept back", "left out", "broken.png", "training 2/2"):
+    for text in ("5 images to learn from, 2 held out", "left out", "broken.png", "training 2/2"):
         assert text in result.output
-    assert "predicted" in result.output  # the table of the images that were kept back
+    assert "predicted" in result.output  # the table of the images that were held out
     assert [file.name for file in out.parent.iterdir()] == ["start.safetensors"]
 
 
 def test_a_trained_network_is_a_start_on_the_command_line(
     trained: tuple[Path, Result], photos: Path, tmp_path: Path
 ) -> None:
-    common = ["explain", photos / "0.png", "--model", "sample/cnn", "--size", 48, "--steps", 0]
-    common += ["--out", tmp_path, "--quiet", "--no-keep-label"]
+    common = ["explain", photos / "0.png", "--model", "sample/cnn", "--size", 32, "--steps", 0]
+    common += ["--out", tmp_path, "--quiet"]
     assert run(*common, "--start", trained[0]).exit_code == 0
     explanation = rcx.Explanation.load(tmp_path / "0.safetensors")
     assert explanation.settings["start"].startswith("network ")
@@ -64,17 +77,17 @@ def test_an_interrupted_training_goes_on(
 ) -> None:
     from rcx.starts.training import Trainer
 
-    whole, learn, out = tmp_path / "whole.st", Trainer._learn, tmp_path / "start.st"
+    whole, take_step, out = tmp_path / "whole.st", Trainer._take_step, tmp_path / "start.st"
     arguments = ["train-start", "--images", photos, "--held-out", 0, *LEARN[2:], "--steps", 4]
     assert run(*arguments, "--out", whole).exit_code == 0
 
     def interrupted(trainer: Trainer) -> float:
         if trainer.step == 2:
             raise KeyboardInterrupt
-        return learn(trainer)
+        return take_step(trainer)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_learn", interrupted)
+        patched.setattr(Trainer, "_take_step", interrupted)
         result = run(*arguments, "--out", out)
     assert result.exit_code == 130
     assert "goes on from step 2" in result.output
@@ -105,7 +118,7 @@ def test_too_few_photos_are_not_enough(photos: Path, tmp_path: Path) -> None:
     save_image(torch.rand(3, 48, 48, generator=seeded(0)), tmp_path / "one.png")
     result = run("train-start", "--images", tmp_path, "--out", tmp_path / "out.st")
     assert result.exit_code == 2
-    assert "1 photos in" in result.output
+    assert "1 photo in" in result.output
 
 
 @pytest.mark.parametrize(

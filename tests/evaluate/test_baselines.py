@@ -1,6 +1,8 @@
-"""Baselines: what they are by hand, on several kinds of network, and the model left alone."""
+"""Baselines: by hand, on several kinds of network, and with the model unchanged."""
 
 import copy
+import sys
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -12,8 +14,8 @@ from torch import nn
 
 import rcx
 from rcx.classifiers.classifier import ClassifierError
-from rcx.evaluate.baselines import Baseline, attribution, attributions
-from rcx.evaluate.curves import rate_distortion_curves
+from rcx.evaluate.baselines import Baseline, attribution, attributions, check_applies
+from rcx.evaluate.curve_measurement import rate_distortion_curves
 from rcx.evaluate.localisation import share_inside
 from rcx.evaluate.rankings import Ranking
 from rcx.images.scenes import draw_scenes
@@ -39,22 +41,22 @@ def relu_cnn(seed: int = 0) -> nn.Sequential:
         ).eval()
 
 
-every = pytest.mark.parametrize("name", NAMES)
+each_baseline = pytest.mark.parametrize("name", NAMES)
 
 
-@every
-def test_maps_have_the_images_size_and_come_again(name: Baseline) -> None:
+@each_baseline
+def test_maps_have_the_images_size_and_are_reproducible(name: Baseline) -> None:
     model = relu_cnn()
-    found = attribution(name, model, IMAGES, [0, 3], seed=1)
-    assert found.shape == (2, 32, 32)
-    assert found.dtype == torch.float32
-    assert not found.requires_grad
-    assert found.min() >= 0
-    assert bool(found.isfinite().all())
-    assert torch.equal(found, attribution(name, model, IMAGES, [0, 3], seed=1))
+    maps = attribution(name, model, IMAGES, [0, 3], seed=1)
+    assert maps.shape == (2, 32, 32)
+    assert maps.dtype == torch.float32
+    assert not maps.requires_grad
+    assert maps.min() >= 0
+    assert bool(maps.isfinite().all())
+    assert torch.equal(maps, attribution(name, model, IMAGES, [0, 3], seed=1))
 
 
-@every
+@each_baseline
 def test_images_do_not_influence_each_other(name: Baseline) -> None:
     model = relu_cnn()
     both = attribution(name, model, IMAGES, seed=[4, 7])
@@ -62,7 +64,7 @@ def test_images_do_not_influence_each_other(name: Baseline) -> None:
     torch.testing.assert_close(both[1:], alone, atol=1e-6, rtol=1e-4)
 
 
-@every
+@each_baseline
 def test_the_model_and_torchs_random_numbers_are_left_alone(name: Baseline) -> None:
     model = relu_cnn()
     model.train()
@@ -85,7 +87,7 @@ def test_the_model_and_torchs_random_numbers_are_left_alone(name: Baseline) -> N
         assert torch.equal(value, before[key]), key
 
 
-# --- what they are, where it can be said by hand
+# --- models whose maps can be computed by hand
 
 
 def test_gradients_of_a_linear_model_are_its_weights() -> None:
@@ -94,14 +96,15 @@ def test_gradients_of_a_linear_model_are_its_weights() -> None:
     weight = model.weight.float()[:, 1].reshape(3, 8, 8)
     smooth = attribution("SmoothGrad", model, images, 1)
     torch.testing.assert_close(smooth, weight.abs().sum(0).expand(2, -1, -1))
-    way = images - images.mean((2, 3), keepdim=True)
-    straight = attribution("integrated gradients", model, images, 1)
-    torch.testing.assert_close(straight, (way * weight).abs().sum(1), atol=1e-5, rtol=1e-3)
+    difference = images - images.mean((2, 3), keepdim=True)
+    integrated = attribution("integrated gradients", model, images, 1)
+    expected = (difference * weight).abs().sum(1)
+    torch.testing.assert_close(integrated, expected, atol=1e-5, rtol=1e-3)
 
 
 def test_gradcam_by_hand() -> None:
     class Two(nn.Module):
-        """Two channels of brightness, the second turned round, read with weights 2 and 1."""
+        """Two channels, brightness and its negative, that are read with weights 2 and 1."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -115,23 +118,22 @@ def test_gradcam_by_hand() -> None:
     images = smooth_images(1, (16, 16))
     coarse = nn.functional.avg_pool2d(images.mean(1, keepdim=True), 4)
     expected = nn.functional.interpolate(coarse, (16, 16), mode="bilinear", align_corners=False)
-    found = attribution("GradCAM", Two(), images, 0)  # gradient 2 - 1 over 16 places
-    torch.testing.assert_close(found, expected[:, 0] / 16)
+    maps = attribution("GradCAM", Two(), images, 0)  # gradient 2 - 1 over 16 positions
+    torch.testing.assert_close(maps, expected[:, 0] / 16)
     assert not attribution("GradCAM", Two(), images, 1).any()  # gradient -3: no evidence for it
 
 
 def test_shapley_values_of_an_additive_model_are_its_terms() -> None:
     model = Linear(3 * 16 * 16, classes=2)
     images = smooth_images(1, (16, 16))
-    found = attribution("KernelSHAP", model, images, 0)[0]
-    terms = (images - images.mean((2, 3), keepdim=True))[
-        0
-    ].flatten() * model.weight.detach().float()[:, 0]
-    terms = terms.reshape(3, 16, 16).sum(0)
-    values = found.unique()
+    relevance = attribution("KernelSHAP", model, images, 0)[0]
+    difference = (images - images.mean((2, 3), keepdim=True))[0]
+    weight = model.weight.detach().float()[:, 0].reshape(3, 16, 16)
+    terms = (difference * weight).sum(0)
+    values = sorted(set(relevance.flatten().tolist()))
     assert 2 <= len(values) <= 60
-    for value in values[values > 0]:  # a superpixel's value is the sum of its pixels' terms
-        assert float(terms[found == value].sum()) == pytest.approx(float(value), rel=0.02, abs=1e-3)
+    for value in filter(None, values):  # a superpixel's value is the sum of its pixels' terms
+        assert float(terms[relevance == value].sum()) == pytest.approx(value, rel=0.02, abs=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["noise", "uniform", "small", "grey"])
@@ -143,35 +145,35 @@ def test_superpixels_are_many_whatever_the_image(kind: str) -> None:
         "grey": smooth_images(1, channels=1),
     }[kind]
     model = Linear(images[0].numel(), classes=2)
-    found = attribution("KernelSHAP", model, images, 0)
-    assert found.shape == (1, *images.shape[-2:])
-    values = len(found.unique())
-    if kind == "uniform":  # nothing changes where the mean colour is what was there
-        assert found.abs().max() < 1e-4
+    maps = attribution("KernelSHAP", model, images, 0)
+    assert maps.shape == (1, *images.shape[-2:])
+    if kind == "uniform":  # the mean colour replaces itself
+        assert maps.abs().max() < 1e-4
     else:
-        assert values >= 4
+        assert len(set(maps.flatten().tolist())) >= 4
 
 
 def test_guided_backprop_lets_no_negative_gradient_through_a_relu() -> None:
-    model = nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(12, 2, bias=False)).eval()
+    linear = nn.Linear(12, 2, bias=False)
+    model = nn.Sequential(nn.ReLU(), nn.Flatten(), linear).eval()
     images = torch.rand(1, 3, 2, 2, generator=seeded(0))
-    weight = model[2].weight[1].reshape(3, 2, 2)
-    found = attribution("guided backprop", model, images, 1)
-    torch.testing.assert_close(found[0], weight.clamp_min(0).sum(0).detach())
+    weight = linear.weight[1].reshape(3, 2, 2)
+    maps = attribution("guided backprop", model, images, 1)
+    torch.testing.assert_close(maps[0], weight.clamp_min(0).sum(0).detach())
 
 
 def test_trained_networks_are_explained_by_their_objects() -> None:
     scenes = draw_scenes(4, seed=5)
     covered = scenes.object_masks.float().mean((1, 2))
     for classifier in ("sample/cnn", "sample/vit"):
-        found = attribution("integrated gradients", classifier, scenes.images)
-        assert bool((share_inside(found, scenes.object_masks) > 2 * covered).all()), classifier
+        maps = attribution("integrated gradients", classifier, scenes.images)
+        assert bool((share_inside(maps, scenes.object_masks) > 2 * covered).all()), classifier
 
 
 # --- networks of other families, with random weights
 
 
-def random_model(make: Any, *arguments: Any, **options: Any) -> nn.Module:
+def random_model(make: Callable[..., nn.Module], *arguments: Any, **options: Any) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return make(*arguments, **options).eval()
@@ -183,8 +185,8 @@ def test_convolutional_families() -> None:
     convnext = random_model(timm.create_model, "convnext_atto", num_classes=7)
     images = smooth_images(1, (64, 64))
     for model in (vgg, resnet, convnext):
-        found = attribution("GradCAM", model, images)
-        assert found.shape == (1, 64, 64)
+        maps = attribution("GradCAM", model, images)
+        assert maps.shape == (1, 64, 64)
     assert attribution("guided backprop", resnet, images).any()
     with pytest.raises(ClassifierError, match="ConvNeXt: it changes how gradients pass"):
         attribution("guided backprop", convnext, images)
@@ -204,19 +206,19 @@ def test_baselines_go_through_the_same_curves() -> None:
         name: Ranking(pixels, attribution(name, relu_cnn(), IMAGES))
         for name in ("SmoothGrad", "KernelSHAP")
     }
-    found = rate_distortion_curves(relu_cnn(), IMAGES, rankings, percent=(0, 50, 100), draws=2)
-    for curve in found.values():
+    curves = rate_distortion_curves(relu_cnn(), IMAGES, rankings, percent=(0, 50, 100), draws=2)
+    for curve in curves.values():
         assert float(curve.at(100).max()) == pytest.approx(0, abs=1e-6)
 
 
-def test_all_that_apply() -> None:
-    found = attributions(relu_cnn(), IMAGES, [0, 3], seed=1)
-    assert tuple(found) == NAMES
+def test_all_baselines_that_apply_are_computed() -> None:
+    maps = attributions(relu_cnn(), IMAGES, [0, 3], seed=1)
+    assert tuple(maps) == NAMES
     for name in NAMES:
-        assert torch.equal(found[name], attribution(name, relu_cnn(), IMAGES, [0, 3], seed=1))
+        assert torch.equal(maps[name], attribution(name, relu_cnn(), IMAGES, [0, 3], seed=1))
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_arguments_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="unknown baseline 'LRP'; one of integrated gradients"):
         attribution("LRP", relu_cnn(), IMAGES)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="target"):
@@ -225,3 +227,15 @@ def test_what_does_not_fit_is_refused() -> None:
         attribution("GradCAM", Linear(3 * 32 * 32), IMAGES)
     with pytest.raises(ValueError, match="seeds"):
         attribution("SmoothGrad", rcx.load_classifier(tiny_cnn()), IMAGES, seed=[1])
+
+
+@pytest.mark.parametrize(("module", "package"), [("captum", "captum"), ("skimage", "scikit-image")])
+def test_the_missing_extra_is_named(
+    module: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    message = rf"other methods need {package}: pip install 'rcx\[baselines\]'"
+    with pytest.raises(RuntimeError, match=message):
+        check_applies("SmoothGrad", rcx.load_classifier(tiny_cnn()))
+    with pytest.raises(RuntimeError, match=message):
+        attributions(tiny_cnn(), IMAGES)

@@ -1,29 +1,34 @@
-"""The claim's comparisons, tables and figure, for curves of a known shape."""
+"""Comparisons, tables and figures of claims, for curves of a known shape."""
 
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 from rcx.evaluate.claims import (
     MARGIN,
-    area_table,
     comparison_table,
     curve_comparisons,
-    drop_table,
     network_comparisons,
 )
-from rcx.evaluate.curves import Curve
+from rcx.evaluate.curve_summaries import area_table, drop_table
+from rcx.evaluate.curves import Curve, Direction
 from rcx.evaluate.statistics import UNKNOWN, compare, outcome, verdict
 from rcx.report.curve_figures import curve_figure, lowest_areas, shown
 
 
-def curves(keep_exponent: float, randomise_exponent: float, images: int = 10) -> dict[str, Curve]:
+def curves(
+    keep_exponent: float, randomise_exponent: float, images: int = 10
+) -> dict[Direction, Curve]:
     """Curves that fall, and rise, by powers of the share, with a height for each image."""
     percent = torch.linspace(0, 100, 101)
     share, height = percent / 100, torch.linspace(0.5, 1, images)[:, None]
-    shapes = {"keep": (1 - share) ** keep_exponent, "randomise": share**randomise_exponent}
+    shapes: dict[Direction, Tensor] = {
+        "keep": (1 - share) ** keep_exponent,
+        "randomise": share**randomise_exponent,
+    }
     return {
         direction: Curve(
             percent, height * shape, torch.zeros(images, 101), direction, "fair", "l2", 2
@@ -32,11 +37,13 @@ def curves(keep_exponent: float, randomise_exponent: float, images: int = 10) ->
     }
 
 
-def groups(names: dict[str, dict[str, Curve]]) -> list[dict[str, Curve]]:
-    return [
-        {name: both[direction] for name, both in names.items()}
-        for direction in ("keep", "randomise")
-    ]
+def groups(
+    names: dict[str, dict[Direction, Curve]],
+) -> tuple[dict[str, Curve], dict[str, Curve]]:
+    return (
+        {name: both["keep"] for name, both in names.items()},
+        {name: both["randomise"] for name, both in names.items()},
+    )
 
 
 GOOD, BAD = curves(8, 1 / 8), curves(2, 1 / 2)
@@ -55,8 +62,8 @@ def test_a_better_order_meets_every_prediction_and_a_worse_one_none() -> None:
 def test_comparisons_are_those_of_the_curves_numbers() -> None:
     keep, randomise = groups({"good": GOOD, "bad": curves(2, 1 / 9)})
     comparisons = curve_comparisons(keep, randomise, "good", "bad", seed=3)
-    kept, expected = comparisons["area, relevant kept"]
-    assert (kept, expected) == (compare(keep["good"].areas, keep["bad"].areas, seed=3), "lower")
+    area, expected = comparisons["area, relevant kept"]
+    assert (area, expected) == (compare(keep["good"].areas, keep["bad"].areas, seed=3), "lower")
     drop, expected = comparisons["drop over the first 5 %"]
     assert expected == "higher"
     exact = 0.75 * ((1 - 0.95**8) - (1 - 0.95**2))
@@ -65,7 +72,10 @@ def test_comparisons_are_those_of_the_curves_numbers() -> None:
 
 
 def test_networks_are_compared_in_percent_of_what_noise_does_to_them() -> None:
-    halved = {name: replace(one, distortion=one.distortion / 2) for name, one in GOOD.items()}
+    halved = {
+        direction: replace(curve, distortion=curve.distortion / 2)
+        for direction, curve in GOOD.items()
+    }
     keep, randomise = groups({"ViT": halved, "CNN": GOOD, "worse": BAD})
     same = network_comparisons(keep, randomise, "ViT", "CNN")
     assert len(same) == 6
@@ -143,9 +153,9 @@ def test_where_the_first_drop_ends_and_how_far_it_rises_again() -> None:
     falling = replace(curve, distortion=height * torch.linspace(1, 0, 7))
     reported = {"dip": pd.DataFrame({"x": [100, 50, 10, 0], "y": [0.0, 0.6, 0.1, 1.0]})}
     table = drop_table({"here": {"dip": curve, "falling": falling}}, reported)
-    found = table.loc["here", "dip"]
-    assert (found["distortion after the drop"].mean, found["percent"]) == (pytest.approx(0.2), 10)
-    assert found["rise"].mean == pytest.approx(0.2)
-    assert found["rise"].low < 0.2 < found["rise"].high
+    row = table.loc["here", "dip"]
+    assert (row["distortion after the drop"].mean, row["percent"]) == (pytest.approx(0.2), 10)
+    assert row["rise"].mean == pytest.approx(0.2)
+    assert row["rise"].low < 0.2 < row["rise"].high
     assert table.loc["here", "falling"]["rise"].mean == 0  # it never rises
     assert table.loc["published", "dip"].tolist() == [pytest.approx(0.1), 10, pytest.approx(0.5)]

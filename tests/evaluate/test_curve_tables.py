@@ -1,4 +1,6 @@
-"""Curves to tables and back, and what is no single curve."""
+"""Curves are written as tables and read back; points that make no single curve are refused."""
+
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,36 +23,38 @@ def curve(seed: int = 0, draws: int = 4) -> Curve:
 
 
 @pytest.mark.parametrize("draws", [1, 4])
-def test_a_round_trip_through_a_file_gives_the_same_bits(draws: int, tmp_path) -> None:
+def test_a_round_trip_through_a_file_gives_the_same_bits(draws: int, tmp_path: Path) -> None:
     original = curve(draws=draws)
-    table = curve_table(original, NAMES, classifier="sample/cnn", seed=3)
+    table = curve_table(original, NAMES, {"classifier": "sample/cnn", "seed": 3})
     assert list(table["image"][:5]) == ["b.jpg"] * 4 + ["c.jpg"]
     table.to_parquet(tmp_path / "curves.parquet")
     mixed = pd.read_parquet(tmp_path / "curves.parquet").sample(frac=1, random_state=0)
-    found, names = curve_from_table(mixed)
+    again, names = curve_from_table(mixed)
     assert names == ("a.jpg", "b.jpg", "c.jpg")
-    assert torch.equal(found.percent, original.percent)
-    assert torch.equal(found.distortion, original.distortion[SORTED])
+    assert torch.equal(again.percent, original.percent)
+    assert torch.equal(again.distortion, original.distortion[SORTED])
     torch.testing.assert_close(
-        found.spread, original.spread[SORTED], atol=0, rtol=0, equal_nan=True
+        again.spread, original.spread[SORTED], atol=0, rtol=0, equal_nan=True
     )
-    assert torch.equal(found.areas, original.areas[SORTED])
-    kept = (found.direction, found.protocol, found.measure, found.draws)
-    assert kept == ("keep", "fair", "l2", draws)
+    assert torch.equal(again.areas, original.areas[SORTED])
+    settings = (again.direction, again.protocol, again.measure, again.draws)
+    assert settings == ("keep", "fair", "l2", draws)
 
 
 def test_a_curve_for_each_series() -> None:
     both = {"CartoonX": curve(0), "rollout": curve(1)}
-    table = pd.concat(curve_table(one, NAMES, series=name) for name, one in both.items())
+    table = pd.concat(
+        curve_table(original, NAMES, {"series": name}) for name, original in both.items()
+    )
     table["series"] = table["series"].astype("category")  # as a study's tables have it
-    found = curves_from_table(table)
-    assert list(found) == list(both)
-    for name, one in found.items():
-        assert torch.equal(one.distortion, both[name].distortion[SORTED])
+    again = curves_from_table(table)
+    assert list(again) == list(both)
+    for name, from_table in again.items():
+        assert torch.equal(from_table.distortion, both[name].distortion[SORTED])
 
 
-def test_what_is_no_single_curve_is_refused() -> None:
-    table = curve_table(curve(), NAMES, series="CartoonX")
+def test_points_that_make_no_single_curve_are_refused() -> None:
+    table = curve_table(curve(), NAMES, {"series": "CartoonX"})
     with pytest.raises(ValueError, match="select by series, direction"):
         curve_from_table(pd.concat([table, table.assign(direction="randomise", series="x")]))
     with pytest.raises(ValueError, match="several points"):

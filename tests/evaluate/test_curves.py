@@ -1,6 +1,7 @@
 """Curves against a plain loop over coefficients, and against a model whose best order is known."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -10,16 +11,21 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import rcx
-from rcx.evaluate.curves import Curve, rate_distortion_curve, rate_distortion_curves
+from rcx.evaluate.curve_measurement import rate_distortion_curve, rate_distortion_curves
+from rcx.evaluate.curves import Curve, CurveProtocol, Direction
 from rcx.evaluate.rankings import Ranking, generator_of, image_seeds, ranks
 from rcx.representations.pixels import Pixels
 from rcx.representations.representation import Representation
 from rcx.representations.wavelets import Wavelets
+from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.noise import adaptive_gaussian
 
 SIZE = (12, 12)
 GRID = (0, 5, 10, 30, 50, 75, 99, 100)
-REPRESENTATIONS = {"pixels": Pixels(SIZE), "wavelets": Wavelets(SIZE, "db2", 2)}
+REPRESENTATIONS: dict[str, Representation] = {
+    "pixels": Pixels(SIZE),
+    "wavelets": Wavelets(SIZE, "db2", 2),
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +39,7 @@ def slow_curve(
     representation: Representation,
     order: list[int],
     fields: Tensor,
-    direction: str,
+    direction: Direction,
     counts: list[int],
     clamped: list[bool],
 ) -> Tensor:
@@ -69,13 +75,13 @@ def slow_curve(
     ("protocol", "cartoonx"), [("fair", True), ("as_published", True), ("as_published", False)]
 )
 def test_agrees_with_a_loop_over_coefficients(
-    model: nn.Module, name: str, direction: str, protocol: str, cartoonx: bool
+    model: nn.Module, name: str, direction: Direction, protocol: CurveProtocol, cartoonx: bool
 ) -> None:
     representation, images = REPRESENTATIONS[name], smooth_images(2, SIZE)
     length = representation.length
     relevance = torch.rand(2, length, generator=torch.Generator().manual_seed(1))
     draws = 4 if protocol == "fair" else 1
-    found = rate_distortion_curve(
+    curve = rate_distortion_curve(
         model,
         images,
         Ranking(representation, relevance, cartoonx),
@@ -97,14 +103,16 @@ def test_agrees_with_a_loop_over_coefficients(
         expected = slow_curve(
             model, images[row], representation, order, fields, direction, counts, clamped
         )
-        torch.testing.assert_close(found.distortion[row], expected.mean(0), rtol=0, atol=1e-5)
+        torch.testing.assert_close(curve.distortion[row], expected.mean(0), rtol=0, atol=1e-5)
         if draws > 1:
-            torch.testing.assert_close(found.spread[row], expected.std(0), rtol=0, atol=5e-4)
-    assert found.spread.isnan().all() == (draws == 1)
+            torch.testing.assert_close(curve.spread[row], expected.std(0), rtol=0, atol=5e-4)
+    assert curve.spread.isnan().all() == (draws == 1)
 
 
 class Sum(nn.Module):
     """Two logits that differ by a weighted sum of the pixels."""
+
+    weight: Tensor
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
@@ -118,7 +126,7 @@ class Sum(nn.Module):
 def known_problem() -> tuple[Sum, Tensor, Tensor]:
     """A model, one grey image, and how far each pixel's noise (seed 0) moves the logits.
 
-    No replaced pixel moves them back, so that the best order to keep pixels in is by this movement.
+    No replaced pixel moves them back. The best order in which to keep pixels is by this movement.
     """
     image = 0.35 + 0.3 * torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(5))
     noise = adaptive_gaussian(image.flatten(2), Pixels(SIZE).bands)
@@ -132,12 +140,10 @@ def known_problem() -> tuple[Sum, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("direction", ["keep", "randomise"])
-def test_the_known_best_order_gives_the_known_curve_and_the_best(direction: str) -> None:
+def test_the_known_best_order_gives_the_known_curve_and_the_best(direction: Direction) -> None:
     model, image, movement = known_problem()
-    options = {"draws": 1, "seed": [0]}
-    curve = rate_distortion_curve(
-        model, image, Ranking(Pixels(SIZE), movement[None]), direction, **options
-    )
+    ranking = Ranking(Pixels(SIZE), movement[None])
+    curve = rate_distortion_curve(model, image, ranking, direction, draws=1, seed=[0])
     sums = torch.cat((torch.zeros(1), movement.sort(descending=True).values.cumsum(0)))
     moved = sums[[round(len(movement) * q / 100) for q in range(101)]]
     moved = moved[-1] - moved if direction == "keep" else moved
@@ -146,7 +152,7 @@ def test_the_known_best_order_gives_the_known_curve_and_the_best(direction: str)
     torch.testing.assert_close(curve.distortion[0], expected, rtol=0, atol=1e-5)
     for seed in range(5):
         other = Ranking.at_random(Pixels(SIZE), 1, seed)
-        worse = rate_distortion_curve(model, image, other, direction, **options)
+        worse = rate_distortion_curve(model, image, other, direction, draws=1, seed=[0])
         gap = (worse.distortion - curve.distortion) * (1 if direction == "keep" else -1)
         assert gap.min() > -1e-5
         assert gap.max() > 0.02
@@ -154,16 +160,17 @@ def test_the_known_best_order_gives_the_known_curve_and_the_best(direction: str)
 
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 @pytest.mark.parametrize("measure", ["l2", "probability"])
-def test_ends_are_exact(model: nn.Module, name: str, measure: str) -> None:
+def test_ends_are_exact(model: nn.Module, name: str, measure: DistortionMeasure) -> None:
     images = smooth_images(3, SIZE)
     ranking = Ranking.at_random(REPRESENTATIONS[name], 3)
-    keep, randomise = (
-        rate_distortion_curve(model, images, ranking, direction, percent=(0, 100), measure=measure)
-        for direction in ("keep", "randomise")
+    ends = (0, 100)
+    keep = rate_distortion_curve(model, images, ranking, "keep", percent=ends, measure=measure)
+    randomise = rate_distortion_curve(
+        model, images, ranking, "randomise", percent=ends, measure=measure
     )
     assert keep.distortion[:, 1].max() < 1e-5
     assert randomise.distortion[:, 0].max() < 1e-5
-    # one and the same noise replaces everything in both
+    # the same noise replaces everything in both
     assert torch.equal(keep.fully_randomised, randomise.fully_randomised)
     assert keep.fully_randomised.min() > 1e-4
 
@@ -172,13 +179,18 @@ def test_a_batch_is_its_images_and_a_grid_its_points(model: nn.Module) -> None:
     images, representation = smooth_images(3, SIZE), REPRESENTATIONS["wavelets"]
     ranking = Ranking.at_random(representation, 3)
     whole = rate_distortion_curve(model, images, ranking, percent=GRID, chunk=5)
-    some = rate_distortion_curve(model, images, ranking, percent=GRID[1::2], chunk=64)
-    torch.testing.assert_close(some.distortion, whole.distortion[:, 1::2], rtol=0, atol=1e-6)
+    sparse = rate_distortion_curve(model, images, ranking, percent=GRID[1::2], chunk=64)
+    torch.testing.assert_close(sparse.distortion, whole.distortion[:, 1::2], rtol=0, atol=1e-6)
     for row in range(3):
-        alone = Ranking(representation, ranking.relevance[row : row + 1])
-        seed = image_seeds(0, 3)[row : row + 1]
-        one = rate_distortion_curve(model, images[row : row + 1], alone, percent=GRID, seed=seed)
-        torch.testing.assert_close(one.distortion[0], whole.distortion[row], rtol=0, atol=1e-6)
+        rows = slice(row, row + 1)
+        alone = rate_distortion_curve(
+            model,
+            images[rows],
+            Ranking(representation, ranking.relevance[rows]),
+            percent=GRID,
+            seed=image_seeds(0, 3)[rows],
+        )
+        torch.testing.assert_close(alone.distortion[0], whole.distortion[row], rtol=0, atol=1e-6)
 
 
 def test_masks_are_made_in_parts_where_memory_is_short(
@@ -186,7 +198,9 @@ def test_masks_are_made_in_parts_where_memory_is_short(
 ) -> None:
     ranking = Ranking.at_random(REPRESENTATIONS["wavelets"], 1)
     whole = rate_distortion_curve(model, smooth_images(1, SIZE), ranking, percent=GRID)
-    monkeypatch.setattr("rcx.evaluate.curves._ENTRIES_AT_ONCE", 3 * ranking.representation.length)
+    monkeypatch.setattr(
+        "rcx.evaluate.curve_measurement._ENTRIES_AT_ONCE", 3 * ranking.representation.length
+    )
     parts = rate_distortion_curve(model, smooth_images(1, SIZE), ranking, percent=GRID)
     torch.testing.assert_close(parts.distortion, whole.distortion, rtol=0, atol=1e-6)
 
@@ -208,31 +222,31 @@ def test_ties_are_broken_by_the_seed(model: nn.Module) -> None:
 @settings(deadline=None)
 def test_ranks_are_a_permutation_that_never_puts_less_before_more(values: list[float]) -> None:
     relevance = torch.tensor(values)
-    place = ranks(relevance, torch.Generator().manual_seed(0))
-    assert sorted(place.tolist()) == list(range(len(values)))
-    ordered = relevance[place.argsort()].tolist()
+    ranked = ranks(relevance, torch.Generator().manual_seed(0))
+    assert sorted(ranked.tolist()) == list(range(len(values)))
+    ordered = relevance[ranked.argsort()].tolist()
     assert all(more >= less for more, less in pairwise(ordered))
 
 
-def test_equal_coefficients_take_every_place_about_equally_often() -> None:
+def test_equal_coefficients_take_every_rank_about_equally_often() -> None:
     generator = torch.Generator().manual_seed(0)
-    place = torch.stack([ranks(torch.ones(4), generator) for _ in range(2000)])
-    assert (place.float().mean(0) - 1.5).abs().max() < 0.1
+    ranked = torch.stack([ranks(torch.ones(4), generator) for _ in range(2000)])
+    assert (ranked.float().mean(0) - 1.5).abs().max() < 0.1
 
 
 @given(st.integers(0, 2**31), st.floats(0.1, 10))
 @settings(max_examples=10, deadline=None)
 def test_only_the_order_of_relevance_counts(seed: int, power: float) -> None:
     images, representation = smooth_images(1, SIZE), REPRESENTATIONS["wavelets"]
-    # distinct after any of the powers too
+    # the values stay distinct after any of the powers
     steps = torch.randperm(representation.length, generator=torch.Generator().manual_seed(seed))
     relevance = (steps.double()[None] + 1) / representation.length
-    one, other = (
+    curve, of_powers = (
         rate_distortion_curve(tiny_cnn(), images, Ranking(representation, values), percent=GRID)
         for values in (relevance, relevance**power)
     )
-    assert torch.equal(one.distortion, other.distortion)
-    assert ((one.distortion >= 0) & (one.distortion <= 2**0.5)).all()
+    assert torch.equal(curve.distortion, of_powers.distortion)
+    assert ((curve.distortion >= 0) & (curve.distortion <= 2**0.5)).all()
 
 
 def test_orders_of_explanations_and_of_maps() -> None:
@@ -263,7 +277,9 @@ def test_random_orders_differ_between_images_and_seeds_but_not_between_calls() -
     assert abs(torch.corrcoef(torch.stack((field, order)))[0, 1]) < 0.05
 
 
-def a_curve(distortion: list[list[float]], percent: list[float], direction: str = "keep") -> Curve:
+def a_curve(
+    distortion: list[list[float]], percent: list[float], direction: Direction = "keep"
+) -> Curve:
     values = torch.tensor(distortion)
     grid = torch.tensor(percent)
     return Curve(grid, values, torch.zeros_like(values), direction, "fair", "l2", 2)
@@ -287,7 +303,7 @@ def test_areas_drops_and_normalised_curves() -> None:
         a_curve([[0.0, 0.0]], [0.0, 100.0]).normalised()
 
 
-def test_the_model_comes_back_as_it_was_and_progress_is_told(model: nn.Module) -> None:
+def test_the_model_comes_back_as_it_was_and_progress_is_told() -> None:
     model = tiny_cnn().train()
     told: list[tuple[int, int]] = []
     rate_distortion_curve(
@@ -320,8 +336,11 @@ def test_the_model_comes_back_as_it_was_and_progress_is_told(model: nn.Module) -
         ({"images": 2 * torch.ones(2, 3, *SIZE)}, r"in \[0, 1\]"),
     ],
 )
-def test_arguments_that_do_not_fit(model: nn.Module, wrong: dict, message: str) -> None:
-    right = {"images": smooth_images(2, SIZE), "ranking": Ranking.at_random(Pixels(SIZE), 2)}
+def test_arguments_that_do_not_fit(model: nn.Module, wrong: dict[str, Any], message: str) -> None:
+    right: dict[str, Any] = {
+        "images": smooth_images(2, SIZE),
+        "ranking": Ranking.at_random(Pixels(SIZE), 2),
+    }
     with pytest.raises(ValueError, match=message):
         rate_distortion_curve(model, **(right | wrong))
 

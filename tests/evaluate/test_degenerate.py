@@ -1,4 +1,4 @@
-"""What counts as showing nothing or everything, and how much lambda does."""
+"""Which explanations count as black, dense or useful, and how much lambda changes them."""
 
 from dataclasses import replace
 
@@ -11,9 +11,8 @@ from rcx.evaluate.degenerate import degenerate_table, lambda_sensitivity
 
 IMAGES = smooth_images(3)
 QUICK = rcx.SolverSettings(steps=0)
+# no steps: the start itself, which keeps everything
 WHOLE = rcx.CartoonX(tiny_cnn(), 2, levels=2, solver=QUICK, device="cpu").explain(IMAGES)
-"""The start itself, which keeps everything."""
-
 NOTHING = replace(
     WHOLE,
     mask=torch.zeros_like(WHOLE.mask),
@@ -33,15 +32,15 @@ def test_everything_is_dense_and_nothing_is_black() -> None:
 
 
 def test_shares_by_hand() -> None:
-    some = replace(
+    mixed = replace(
         WHOLE,
         nonsparsity=torch.tensor([0.5, 0.01, 0.01]),
         label_kept=torch.tensor([True, True, False]),
     )
-    table = degenerate_table({"some": some, "nothing": NOTHING})
-    assert table.loc["some", "dense"].mean == pytest.approx(1 / 3)
-    assert table.loc["some", "useful"].mean == pytest.approx(1 / 3)
-    assert table.loc["some", "non-sparsity"].mean == pytest.approx(0.52 / 3)
+    table = degenerate_table({"mixed": mixed, "nothing": NOTHING})
+    assert table.loc["mixed", "dense"].mean == pytest.approx(1 / 3)
+    assert table.loc["mixed", "useful"].mean == pytest.approx(1 / 3)
+    assert table.loc["mixed", "non-sparsity"].mean == pytest.approx(0.52 / 3)
     assert table.loc["nothing", "all black"].mean == 1
     assert 0 < table.loc["nothing", "all black"].low < 1
     assert table.loc["nothing", "useful"].mean == 0
@@ -51,10 +50,10 @@ def test_sensitivity_is_decades_by_decades() -> None:
     def at(share: float) -> rcx.Explanation:
         return replace(WHOLE, nonsparsity=torch.full((3,), share))
 
-    found = lambda_sensitivity({2.0: at(0.1), 20.0: at(0.05), 200.0: at(0.01)})
-    torch.testing.assert_close(found, torch.full((3,), 0.5))
+    sensitivity = lambda_sensitivity({2.0: at(0.1), 20.0: at(0.05), 200.0: at(0.01)})
+    torch.testing.assert_close(sensitivity, torch.full((3,), 0.5))
     length = WHOLE.mask.shape[1]
-    gone = lambda_sensitivity({1.0: at(1), 10.0: NOTHING})
-    torch.testing.assert_close(gone, torch.full((3,), float(length)).log10())
+    to_nothing = lambda_sensitivity({1.0: at(1), 10.0: NOTHING})
+    torch.testing.assert_close(to_nothing, torch.full((3,), float(length)).log10())
     with pytest.raises(ValueError, match="two lambdas"):
         lambda_sensitivity({2.0: WHOLE})

@@ -93,7 +93,7 @@ def test_the_published_preset_is_the_published_algorithm(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     classifier = load_classifier(tiny_cnn())
-    images = smooth_images(2, (112, 112))
+    images = smooth_images(2, (64, 64))
     table = published_code_table(folder, classifier, images, steps=12, seed=3)
     assert list(table.index) == ["CartoonX", "Pixel RDE"]
     assert (table[["losses apart", "pictures apart"]] < 1e-4).all(axis=None)

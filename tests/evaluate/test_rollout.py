@@ -6,30 +6,30 @@ from typing import Any
 import pytest
 import timm
 import torch
+from helpers import seeded, smooth_images, tiny_cnn
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from rcx.classifiers.classifier import ClassifierError
 from rcx.classifiers.loading import load_classifier
+from rcx.evaluate.observed_transformer import ObservedTransformer
 from rcx.evaluate.rollout import (
     HeadFusion,
     agreement,
-    attention,
     combine,
     patch_rollout,
     rollout,
     rollout_matrix,
 )
-from tests.helpers import seeded, smooth_images, tiny_cnn
 
 
-def tiny_vit(seed: int = 0, **settings: Any) -> VisionTransformer:
+def tiny_vit(seed: int = 0, **settings: Any) -> Any:
     """A transformer with random weights that are large enough for attention to differ."""
     options = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
-    return grown(VisionTransformer(num_classes=5, **(options | settings)), seed)
+    return with_large_weights(VisionTransformer(num_classes=5, **(options | settings)), seed)
 
 
-def grown(model: nn.Module, seed: int = 0) -> Any:
+def with_large_weights(model: nn.Module, seed: int = 0) -> nn.Module:
     generator = seeded(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -59,15 +59,15 @@ def test_two_layers_of_two_tokens_by_hand() -> None:
 def test_discarding_by_hand() -> None:
     layer = one_head([0.1, 0.2, 0.7], [0.05, 0.6, 0.35], [0.3, 0.45, 0.25])
     # a third of nine: 0.05 and 0.1 are attention to the class token and stay, 0.2 goes
-    kept = torch.tensor([[1.1, 0, 0.7], [0.05, 1.6, 0.35], [0.3, 0.45, 1.25]], dtype=torch.float64)
-    expected = kept / torch.tensor([[1.8], [2.0], [2.0]], dtype=torch.float64)
+    mixed = torch.tensor([[1.1, 0, 0.7], [0.05, 1.6, 0.35], [0.3, 0.45, 1.25]], dtype=torch.float64)
+    expected = mixed / torch.tensor([[1.8], [2.0], [2.0]], dtype=torch.float64)
     torch.testing.assert_close(combine([layer], discard_ratio=1 / 3)[0], expected)
 
 
 def test_publication_divides_columns_and_saves_one_entry_by_hand() -> None:
     layer = one_head([0.1, 0.2, 0.7], [0.05, 0.6, 0.35], [0.3, 0.45, 0.25])
-    kept = torch.tensor([[1.1, 0, 0.7], [0, 1.6, 0.35], [0.3, 0.45, 1.25]], dtype=torch.float64)
-    expected = kept / torch.tensor([1.8, 1.95, 2.0], dtype=torch.float64)
+    mixed = torch.tensor([[1.1, 0, 0.7], [0, 1.6, 0.35], [0.3, 0.45, 1.25]], dtype=torch.float64)
+    expected = mixed / torch.tensor([1.8, 1.95, 2.0], dtype=torch.float64)
     result = combine([layer], discard_ratio=1 / 3, as_published=True)[0]
     torch.testing.assert_close(result, expected)
     assert (result.sum(-1) - 1).abs().max() > 0.01
@@ -108,7 +108,7 @@ def test_attention_is_timms_own_with_fused_attention_on_and_off() -> None:
         other = tiny_vit(qk_norm=True)
         for block in other.blocks:
             block.attn.fused_attn = fused
-        seen = attention(other, IMAGES)
+        seen = ObservedTransformer(other, IMAGES).attention(IMAGES)
         assert len(seen) == len(expected) == 3
         for layer, reference in zip(seen, expected, strict=True):
             torch.testing.assert_close(layer, reference)
@@ -122,7 +122,7 @@ def test_attention_is_the_softmax_of_queries_and_keys() -> None:
         projected = block.attn.qkv(tokens).reshape(3, 17, 3, 2, 12)
         queries, keys = projected[:, :, 0].transpose(1, 2), projected[:, :, 1].transpose(1, 2)
         expected = torch.softmax(queries @ keys.mT / 12**0.5, -1)
-    torch.testing.assert_close(attention(model, IMAGES)[0], expected)
+    torch.testing.assert_close(ObservedTransformer(model, IMAGES).attention(IMAGES)[0], expected)
 
 
 def _published_tool(attentions: list[Tensor], discard_ratio: float) -> Tensor:
@@ -144,8 +144,10 @@ def _published_tool(attentions: list[Tensor], discard_ratio: float) -> Tensor:
 def test_as_published_is_the_published_tool() -> None:
     model = tiny_vit()
     maps = patch_rollout(model, IMAGES, discard_ratio=0.7, as_published=True)
-    for image, found in zip(IMAGES, maps, strict=True):
-        torch.testing.assert_close(found, _published_tool(attention(model, image[None]), 0.7))
+    observed = ObservedTransformer(model, IMAGES)
+    for image, relevance in zip(IMAGES, maps, strict=True):
+        expected = _published_tool(observed.attention(image[None]), 0.7)
+        torch.testing.assert_close(relevance, expected)
     assert (maps - patch_rollout(model, IMAGES, discard_ratio=0.7)).abs().max() > 1e-3
 
 
@@ -184,7 +186,9 @@ def test_image_need_not_be_square() -> None:
 
 
 def test_distilled_model_reads_both_of_its_tokens() -> None:
-    model = grown(timm.create_model("deit_tiny_distilled_patch16_224", num_classes=5, depth=2))
+    model = with_large_weights(
+        timm.create_model("deit_tiny_distilled_patch16_224", num_classes=5, depth=2)
+    )
     images = smooth_images(2, (224, 224))
     matrix = rollout_matrix(model, images)
     assert matrix.shape == (2, 198, 198)
@@ -209,7 +213,9 @@ def test_without_class_token_the_head_reads_all_patches() -> None:
 
 
 def test_transformer_of_another_family() -> None:
-    model = grown(timm.create_model("eva02_tiny_patch14_224", img_size=56, depth=2, num_classes=3))
+    model = with_large_weights(
+        timm.create_model("eva02_tiny_patch14_224", img_size=56, depth=2, num_classes=3)
+    )
     matrix = rollout_matrix(model, smooth_images(1, (56, 56)))
     torch.testing.assert_close(matrix.sum(-1), torch.ones(1, 17))
 
@@ -316,9 +322,9 @@ def test_agreement_is_the_rank_correlation_over_patches() -> None:
     pictures[1] = 1 - pictures[1] ** 2  # falls where the patches rise
     pictures[2] = 0.5
     pictures[3, :, :3] = pictures[3, :, :3].flip(0)  # 0.3, 0.2, 0.1, 1
-    found = agreement(pictures[:, None], patches)
+    correlations = agreement(pictures[:, None], patches)
     expected = torch.tensor([1.0, -1.0, torch.nan, 0.2])
-    torch.testing.assert_close(found.float(), expected, equal_nan=True)
-    torch.testing.assert_close(agreement(pictures, patches), found, equal_nan=True)
+    torch.testing.assert_close(correlations.float(), expected, equal_nan=True)
+    torch.testing.assert_close(agreement(pictures, patches), correlations, equal_nan=True)
     with pytest.raises(ValueError, match="as many"):
         agreement(pictures[:2], patches)

@@ -1,6 +1,9 @@
 """Intervals and tests against scipy itself, and verdicts from differences that are known."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,16 +16,18 @@ from rcx.reference.published import published_curves, published_predictions
 FINITE = st.floats(-1e3, 1e3).map(lambda number: round(number, 3))
 
 
-def numbers(seed: int, *shape: int, shift: float = 0.0) -> np.ndarray:
+def numbers(seed: int, *shape: int, shift: float = 0.0) -> npt.NDArray[np.float64]:
     return np.random.default_rng(seed).normal(shift, size=shape)
 
 
 def test_interval_is_scipys_bootstrap() -> None:
     values = numbers(0, 20)
     expected = stats.bootstrap((values,), np.mean, rng=np.random.default_rng(3))
-    found = mean_interval(values, seed=3)
-    assert found.mean == values.mean()
-    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval), rel=1e-12)
+    interval = mean_interval(values, seed=3)
+    assert interval.mean == values.mean()
+    assert (interval.low, interval.high) == pytest.approx(
+        tuple(expected.confidence_interval), rel=1e-12
+    )
 
 
 def test_columns_share_their_resamples_and_may_have_no_spread() -> None:
@@ -45,7 +50,7 @@ def test_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
 
 @given(arrays(float, st.integers(2, 12), elements=FINITE))
 @settings(max_examples=30, deadline=None)
-def test_interval_contains_the_mean(values: np.ndarray) -> None:
+def test_interval_contains_the_mean(values: npt.NDArray[np.float64]) -> None:
     mean, low, high = mean_interval(values)
     slack = 1e-9 * (1 + np.abs(values).max())
     assert values.min() - slack <= low <= mean + slack
@@ -58,11 +63,11 @@ def test_interval_is_written_as_mean_and_ends() -> None:
 
 def test_comparison_is_scipys_tests_on_the_differences() -> None:
     first, second = numbers(0, 25), numbers(1, 25, shift=0.8)
-    found = compare(first, second)
-    assert found.difference == mean_interval(first - second)
-    assert found.wilcoxon == stats.wilcoxon(first, second).pvalue
-    assert found.sign == stats.binomtest(int((first > second).sum()), 25).pvalue
-    assert found.first_higher + found.first_lower == found.images == 25
+    comparison = compare(first, second)
+    assert comparison.difference == mean_interval(first - second)
+    assert comparison.wilcoxon == stats.wilcoxon(first, second).pvalue
+    assert comparison.sign == stats.binomtest(int((first > second).sum()), 25).pvalue
+    assert comparison.first_higher + comparison.first_lower == comparison.images == 25
 
 
 def test_exchanging_the_methods_exchanges_the_signs() -> None:
@@ -103,12 +108,12 @@ def test_an_outcome_needs_more_than_one_extreme_image() -> None:
         (lambda: mean_interval([1.0, np.nan]), "finite"),
         (lambda: mean_interval([1.0, 2.0], level=95), "level"),
         (lambda: compare([1.0, 2.0], [1.0, 2.0, 3.0]), "one length"),
-        (lambda: outcome(compare([1.0, 2.0], [0.0, 0.0]), "smaller"), "expected must be"),
+        (lambda: outcome(compare([1.0, 2.0], [0.0, 0.0]), "smaller"), "expected must be"),  # type: ignore[arg-type]
         (lambda: verdict([]), "at least one"),
-        (lambda: published_curves("fig7"), "unknown figure 'fig7'"),
+        (lambda: published_curves("fig7"), "unknown figure 'fig7'"),  # type: ignore[arg-type]
     ],
 )
-def test_input_that_does_not_fit(call, message: str) -> None:
+def test_input_that_does_not_fit(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
 
@@ -128,9 +133,9 @@ def test_wilsons_interval_by_hand_and_of_a_width_where_all_agree() -> None:
     z = 1.959964
     centre, half = (0.3 + z**2 / 20) / (1 + z**2 / 10), z * (0.021 + z**2 / 400) ** 0.5
     half /= 1 + z**2 / 10
-    found = share_interval(hits)
-    assert found.mean == pytest.approx(0.3)
-    assert (found.low, found.high) == pytest.approx((centre - half, centre + half), abs=1e-6)
+    share = share_interval(hits)
+    assert share.mean == pytest.approx(0.3)
+    assert (share.low, share.high) == pytest.approx((centre - half, centre + half), abs=1e-6)
     never = share_interval(np.zeros(6, dtype=bool))
     assert never.mean == 0 == never.low
     assert never.high == pytest.approx(z**2 / (6 + z**2), abs=1e-6)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 import torch
+from helpers import smooth_images, tiny_cnn
 
 import rcx
 from rcx.evaluate.sweeps import sweep_rows, sweep_table
 from rcx.report.curve_figures import sweep_figure
-from tests.helpers import smooth_images, tiny_cnn
 
 SOLVER = rcx.SolverSettings(steps=10, samples=2, stop_early=False)
 IMAGES = smooth_images(2, (32, 32))

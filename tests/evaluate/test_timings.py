@@ -1,6 +1,10 @@
 """The benchmark's tables: complete, positive, and measured on the same images."""
 
+import sys
+
+import pytest
 import torch
+from helpers import smooth_images, tiny_cnn
 from typer.testing import CliRunner
 
 from rcx.classifiers.loading import load_classifier
@@ -16,6 +20,12 @@ def test_the_transform_is_timed_against_the_published_one() -> None:
     assert table["ratio"].iloc[0] == 1
 
 
+def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_wavelets", None)
+    with pytest.raises(RuntimeError, match=r"pytorch-wavelets: pip install 'rcx\[bench\]'"):
+        transform_timings(64, 2)
+
+
 def test_curves_are_timed_against_the_published_loop() -> None:
     images = draw_scenes(1, seed=3, size=112).images
     tiny = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten())
@@ -26,16 +36,8 @@ def test_curves_are_timed_against_the_published_loop() -> None:
 
 
 def test_both_solvers_are_timed_for_both_methods() -> None:
-    images = draw_scenes(1, seed=3, size=32).images
-    torch.manual_seed(0)
-    tiny = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 5, stride=2),
-        torch.nn.ReLU(),
-        torch.nn.AdaptiveAvgPool2d(1),
-        torch.nn.Flatten(),
-        torch.nn.Linear(4, 5),
-    )
-    table = solver_timings(load_classifier(tiny), images, published_steps=2)
+    images = smooth_images(1, (32, 32))
+    table = solver_timings(load_classifier(tiny_cnn()), images, published_steps=2)
     assert set(table.index) == {
         (method, solver)
         for method in ("CartoonX", "Pixel RDE")

@@ -1,4 +1,4 @@
-"""Trials: what is recorded of a run, and what tables of runs say."""
+"""Trials: what is recorded of a run, and what the tables say of runs whose losses are known."""
 
 import json
 from functools import partial
@@ -11,9 +11,8 @@ import pytest
 from helpers import smooth_images, tiny_cnn
 
 import rcx
-from rcx import reference
 from rcx.classifiers.profiles import ProfileName
-from rcx.evaluate import start_claims
+from rcx.evaluate.start_claims import help_table, picture_table
 from rcx.evaluate.trials import (
     KEY,
     POINTS,
@@ -25,16 +24,19 @@ from rcx.evaluate.trials import (
     starts_table,
     steps_to_reach,
 )
+from rcx.reference.measured import start_trials
 from rcx.report.start_figures import starts_figure
 from rcx.solver.settings import SolverSettings
-from rcx.study import start_trials as make_start_trials
+from rcx.starts.initial import AnyStart
+from rcx.study.start_trials import main as make_start_trials
 
 SLOPES = {"ones": 1.0, "uniform": 0.5, "foreground": 1.0}
 
 
 def made_up(images: int = 12, steps: int = 100) -> Trials:
     """Losses that fall to 0.1 at a start's pace; the foreground's fall to 0.2 and ruin a run."""
-    runs, curves = [], []
+    runs: list[dict[str, object]] = []
+    curves = []
     for start, pace in SLOPES.items():
         for image in range(images):
             key = {"schedule": "default", "start": start, "image": image, "seed": 0}
@@ -42,9 +44,18 @@ def made_up(images: int = 12, steps: int = 100) -> Trials:
             step = np.arange(1, steps + 1)
             fallen = np.maximum(end, 1 - step / (pace * 0.8 * steps) * (1 - end))
             curves.append(pd.DataFrame({**key, "step": step, "loss": fallen}))
-            run = {"loss": end, "distortion": 0.0, "nonsparsity": 0.0}
-            run |= {"label_kept": not (start == "foreground" and image == 0), "converged": True}
-            runs.append({**key, **run, "steps": steps, "seconds": 2.0})
+            runs.append(
+                {
+                    **key,
+                    "loss": end,
+                    "distortion": 0.0,
+                    "nonsparsity": 0.0,
+                    "label_kept": not (start == "foreground" and image == 0),
+                    "converged": True,
+                    "steps": steps,
+                    "seconds": 2.0,
+                }
+            )
     return Trials(pd.DataFrame(runs), pd.concat(curves, ignore_index=True))
 
 
@@ -52,21 +63,21 @@ def test_runs_are_recorded_one_by_one_and_not_made_twice() -> None:
     make = partial(rcx.CartoonX, tiny_cnn(), wavelet="haar", levels=2, device="cpu")
     images = smooth_images(2)
     schedules = {"quick": SolverSettings(steps=7, samples=2), "none": SolverSettings(steps=0)}
-    starts = {"ones": "ones", "random": "random"}
-    parts = list(run_trials(make, images, starts, schedules, [0, 1]))  # type: ignore[arg-type]
+    starts: dict[str, AnyStart] = {"ones": "ones", "random": "random"}
+    parts = list(run_trials(make, images, starts, schedules, [0, 1]))
     assert len(parts) == 16
     whole = Trials.cat(parts)
     assert not whole.runs.duplicated(KEY).any()
     assert (whole.curves.groupby(KEY).size() <= POINTS).all()
-    one = whole.runs.iloc[0]
+    run = whole.runs.iloc[0]
     expected = make(start="ones", solver=schedules["quick"], seed=0).explain(images[:1])
-    assert one["loss"] == pytest.approx(expected.loss.item())
-    assert one["steps"] == 7
-    curve = whole.curves[(whole.curves[KEY] == one[KEY]).all(axis=1)]
+    assert run["loss"] == pytest.approx(expected.loss.item())
+    assert run["steps"] == 7
+    curve = whole.curves[(whole.curves[KEY] == run[KEY]).all(axis=1)]
     np.testing.assert_allclose(curve["loss"], expected.history["loss"][0], rtol=1e-5)
     assert set(whole.curves["schedule"]) == {"quick"}  # no steps, no curve
     done = set(whole.runs[KEY].itertuples(index=False, name=None))
-    again = run_trials(make, images, starts, schedules, [0, 1], done=done)  # type: ignore[arg-type]
+    again = run_trials(make, images, starts, schedules, [0, 1], done=done)
     assert list(again) == []
 
 
@@ -102,14 +113,13 @@ def test_runs_that_are_not_there_are_named() -> None:
         starts_table(made_up(), ("published", "ones"))
 
 
-def test_what_is_so_is_found() -> None:
-    trials = made_up()
-    picture = start_claims.help_table(trials, "default", ["uniform", "foreground"])
-    assert picture.loc["uniform", "helps"] == "mixed"  # fewer steps, no lower loss
-    assert picture.loc["uniform", "fewer steps"] == "as expected"
-    assert picture.loc["foreground", "helps"] == "not supported"
-    assert picture.loc["foreground", "lower loss"] == "against"
-    assert picture.loc["foreground", "reached"] == 0
+def test_a_start_helps_by_fewer_steps_or_a_lower_loss() -> None:
+    table = help_table(made_up(), "default", ["uniform", "foreground"])
+    assert table.loc["uniform", "helps"] == "mixed"  # fewer steps, no lower loss
+    assert table.loc["uniform", "fewer steps"] == "as expected"
+    assert table.loc["foreground", "helps"] == "not supported"
+    assert table.loc["foreground", "lower loss"] == "against"
+    assert table.loc["foreground", "reached"] == 0
 
 
 def test_the_published_picture() -> None:
@@ -119,67 +129,45 @@ def test_the_published_picture() -> None:
         for number, table in enumerate((trials.runs, trials.curves)):
             ones = table[table["start"] == "ones"].assign(start=name)
             extra[number] = pd.concat([extra[number], ones], ignore_index=True)
-    table = start_claims.picture_table(Trials(*extra), "default")
+    table = picture_table(Trials(*extra), "default")
     assert table.loc["uniform is lower at first", "outcome"] == "as expected"
     assert table.loc["foreground ends higher", "outcome"] == "as expected"
     assert table.loc["uniform ends higher", "outcome"] == "open"
     assert table.loc["random ends higher", "outcome"] == "open"
 
 
-def test_schedules_are_compared_on_the_images_that_they_share() -> None:
-    def rows(series: str, losses: list[float], **columns: object) -> pd.DataFrame:
-        names = [f"image {number}" for number in range(len(losses))]
-        always = {"label_kept": True, "brightest": 1.0, "steps": 100, "settled_at": 0}
-        return pd.DataFrame({"image": names, "series": series, "loss": losses} | always | columns)
-
-    one = rows("one", [0.1, 0.2, 0.3, 9.0], brightest=[1.0, 0.0, 1.0, 0.0])
-    other = rows(
-        "other", [0.2, 0.3, 0.25], settled_at=[50, 100, 70], label_kept=[True, False, True]
-    )
-    same = rows("same", [0.1, 0.2])
-    table = start_claims.schedule_table(pd.concat([other, one, same]), "one", ["other", "same"])
-    found = table.loc["other"]
-    assert found["ratio"] == pytest.approx(0.6 / 0.75)
-    assert float(found["difference"].mean) == pytest.approx(-0.05)
-    assert (found["images"], found["one is lower"]) == (3, 2)
-    assert (found["labels kept, one"], found["labels kept"]) == (3, 2)
-    assert (found["all black, one"], found["all black"]) == (1, 0)
-    # to settle with the last step is to stop by itself no earlier
-    assert (found["settled"], found["settled at"]) == (2, 60)
-    assert table.loc["same", "ratio"] == 1 and table.loc["same", "settled"] == 0
-
-
 def test_curves_have_a_band_for_each_start() -> None:
     trials = made_up()
-    found = curve_intervals(trials, "default", [1, 50, 100])
-    assert list(found) == list(SLOPES)
-    interval = found["ones"]
+    intervals = curve_intervals(trials, "default", [1, 50, 100])
+    assert list(intervals) == list(SLOPES)
+    interval = intervals["ones"]
     assert (interval.low <= interval.mean).all()
     assert (interval.mean <= interval.high).all()
     figure = starts_figure(trials, {"default": "Default"})
     (axes,) = figure.axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(SLOPES)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == list(SLOPES)
 
 
-def test_the_kept_runs_are_made_by_a_module_that_goes_on_where_it_was_stopped(
-    tmp_path: Path,
-) -> None:
+def test_making_the_committed_runs_resumes_where_it_stopped(tmp_path: Path) -> None:
     options = ["--images", "1", "--schedule", "none", "--out", str(tmp_path)]
-    make_start_trials.main(options)
+    make_start_trials(options)
     runs = pd.read_csv(tmp_path / "sample" / "runs.csv")
     assert runs["start"].tolist() == ["predicted"]
-    make_start_trials.main([*options, "--seeds", "0", "1"])
+    make_start_trials([*options, "--seeds", "0", "1"])
     runs = pd.read_csv(tmp_path / "sample" / "runs.csv")
     assert runs["seed"].tolist() == [0, 1] and runs["image"].tolist() == [0, 0]
-    said = json.loads((tmp_path / "sample" / "provenance.json").read_text())
-    assert said["classifier"] == "sample/cnn" and said["network"].startswith("network ")
+    provenance = json.loads((tmp_path / "sample" / "provenance.json").read_text())
+    assert provenance["classifier"] == "sample/cnn"
+    assert provenance["network"].startswith("network ")
 
 
 @pytest.mark.parametrize("profile", get_args(ProfileName))
-def test_kept_runs_say_what_they_are_of(profile: ProfileName) -> None:
-    kept = reference.start_trials(profile)
-    assert set(kept.titles) <= set(kept.trials.runs["schedule"])
-    assert kept.provenance["classifier"] in kept.summary
-    ones = kept.trials.runs.query("start == 'ones' and schedule == 'default'")
+def test_the_committed_runs_name_their_classifier(profile: ProfileName) -> None:
+    committed = start_trials(profile)
+    assert set(committed.titles) <= set(committed.trials.runs["schedule"])
+    assert committed.provenance["classifier"] in committed.summary
+    ones = committed.trials.runs.query("start == 'ones' and schedule == 'default'")
     assert ones["image"].nunique() >= 6  # fewer support nothing
-    assert not kept.trials.runs[KEY].duplicated().any()
+    assert not committed.trials.runs[KEY].duplicated().any()

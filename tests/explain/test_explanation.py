@@ -24,19 +24,23 @@ def make(n: int = 3, steps: int = 5) -> Explanation:
     rows = {
         field.name: torch.rand(n, generator=generator)
         for field in fields(Explanation)
-        if field.name not in ("history", "settings")
+        if field.name not in ("history", "class_names", "settings")
     }
     for name in ("target", "predicted", "predicted_after", "steps"):
         rows[name] = torch.randint(1000, (n,), generator=generator)
     for name in ("label_kept", "converged"):
         rows[name] = torch.rand(n, generator=generator) < 0.5
+    rows["images"] = torch.randint(256, (n, 3, 5, 6), generator=generator, dtype=torch.uint8)
     rows["mask"] = torch.rand(n, 30, generator=generator)
     rows["picture"] = torch.rand(n, 1, 5, 6, generator=generator)
     curves = torch.rand(4, n, steps, generator=generator)
     curves[:, 0, -2:] = torch.nan
     names = ("distortion", "nonsparsity", "loss", "residual")
     return Explanation(
-        **rows, history=dict(zip(names, curves, strict=True)), settings=dict(SETTINGS)
+        **rows,
+        history=dict(zip(names, curves, strict=True)),
+        class_names={7: "hen", 300: "tiger beetle, é"},
+        settings=dict(SETTINGS),
     )
 
 
@@ -48,6 +52,7 @@ def assert_same(one: Explanation, other: Explanation) -> None:
     assert one.history.keys() == other.history.keys()
     for name, curve in one.history.items():
         torch.testing.assert_close(other.history[name], curve, rtol=0, atol=0, equal_nan=True)
+    assert one.class_names == other.class_names
     assert one.settings == other.settings
 
 
@@ -96,7 +101,7 @@ def test_parts_that_are_views_of_each_other_are_saved(tmp_path: Path) -> None:
     assert_same(Explanation.load(whole[1:3].save(tmp_path / "a")), whole[1:3])
     tensors = dict(whole.tensors()) | {"picture": whole.mask.unflatten(-1, (1, 5, 6))}
     tensors["lambda_k"] = torch.tensor(2.0).expand(4)
-    shared = Explanation(**tensors, history=whole.history, settings=whole.settings)
+    shared = replace(whole, **tensors)
     assert_same(Explanation.load(shared.save(tmp_path / "a")), shared)
 
 
@@ -166,11 +171,20 @@ def test_a_foreign_file(tmp_path: Path, content: bytes) -> None:
         Explanation.load(path)
 
 
-@pytest.mark.parametrize("header", [None, {"format": "pt"}, {"format": "rcx explanation 0"}])
+@pytest.mark.parametrize("header", [None, {"format": "pt"}, {"format": "rcx curve 1"}])
 def test_safetensors_of_something_else(tmp_path: Path, header: dict[str, str] | None) -> None:
     save_file({"mask": torch.ones(2, 3)}, tmp_path / "weights.safetensors", header)
     with pytest.raises(ValueError, match="no rcx explanation"):
         Explanation.load(tmp_path / "weights.safetensors")
+
+
+def test_an_earlier_format_is_recognised_and_not_misread(tmp_path: Path) -> None:
+    path = make().save(tmp_path / "a.safetensors")
+    tensors = load_file(path)
+    del tensors["images"]
+    save_file(tensors, path, {"format": "rcx explanation 1", "settings": "{}"})
+    with pytest.raises(ValueError, match=r"a\.safetensors is of an earlier format of rcx"):
+        Explanation.load(path)
 
 
 @pytest.mark.parametrize("change", ["missing", "surplus"])
@@ -181,7 +195,8 @@ def test_attributes_of_another_version_are_named(tmp_path: Path, change: str) ->
         del tensors["residual"]
     else:
         tensors["sharpness"] = torch.ones(3)
-    save_file(tensors, path, {"format": "rcx explanation 1", "settings": "{}"})
+    notes = {"format": "rcx explanation 2", "settings": "{}", "class_names": "{}"}
+    save_file(tensors, path, notes)
     with pytest.raises(ValueError, match="residual" if change == "missing" else "sharpness"):
         Explanation.load(path)
 

@@ -33,9 +33,7 @@ outcome: str = "supported"  # what it finds
 # %%
 import numpy as np
 from rcx.images.figures import picture_grid
-from rcx.report.gallery import Entry, Gallery
-from rcx.report.results import Result
-from rcx.report.widgets import Frame, film, picture, scrubber, slider
+from rcx.report import Frame, Gallery, GalleryEntry, Result, frame_slider
 draw = np.random.default_rng(0)
 
 # %% mystnb={"figure": {"caption": "Noise.", "name": "fig-noise"}}
@@ -54,19 +52,14 @@ frames = {
            for k in range(3)]
     for name in ("one", "two")
 }
-scrubber({name: (draw.random((3, 8, 8)), some) for name, some in frames.items()}, "lambda",
-         caption="Look at <this>.", milliseconds=60)
-
-# %%
-slider([picture(np.full((8, 8), grey)) for grey in (0.0, 1.0)], ["a", "b"], "shade")
-
-# %%
-film([picture(np.full((3, 8, 8), grey)) for grey in (0.0, 1.0)], milliseconds=60)
+frame_slider({name: (draw.random((3, 8, 8)), frames[name]) for name in frames}, "lambda",
+             caption="Look at <this>.", milliseconds=60)
 
 # %%
 def entry(name, method, value, true, after):
-    return Entry(name, draw.random((3, 8, 8)), draw.random((8, 8)), method, value, true, "dog",
-                 "dog", after, 0.9, 0.8, 0.01, 0.02)
+    image, picture = draw.random((3, 8, 8)), draw.random((8, 8))
+    return GalleryEntry(name, image, picture, method, value, true, "dog", "dog", after,
+                        0.9, 0.8, 0.01, 0.02)
 
 # %%
 nasty = 'a"><script>alert(1)</script>'
@@ -87,11 +80,10 @@ profile: str = "sample"  # whose results
 
 # %%
 from myst_nb import glue
-from rcx.report.results import read_runs, with_profile
-from rcx.report.status import chapter_table, machine_table
-from rcx.report.verdicts import missing, verdict_cards, verdict_table
+from rcx.report import chapter_table, chapters_without_result, machine_table, read_runs
+from rcx.report import verdict_cards, verdict_table, with_profile
 runs = with_profile(read_runs(), profile)
-print("missing:", *missing(runs))
+print("missing:", *chapters_without_result(runs))
 verdict_cards(runs)
 
 # %% tags=["remove-cell"]
@@ -103,8 +95,19 @@ chapter_table(runs)
 # %%
 machine_table(runs)
 """
+SLIDERS = """# %% [markdown]
+# # Sliders
+
+# %%
+import rcx
+from rcx.images import draw_scenes
+few = rcx.SolverSettings(steps=12, samples=2)
+images = draw_scenes(2, seed=3).images
+rcx.scrubber(rcx.CartoonX("sample/cnn", solver=few), images, through=["steps", "kept"],
+             percents=[0, 50, 100], names=["a", "b"])
+"""
 INDEX = "# A small book\n\n```{glue:} verdicts\n:doc: 07_verdict.py\n```\n"
-CHAPTERS = {"01_qualitative": FIRST, "07_verdict": VERDICT}
+CHAPTERS = {"01_qualitative": FIRST, "05_sliders": SLIDERS, "07_verdict": VERDICT}
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +239,7 @@ def test_a_build_that_was_killed_goes_on(tmp_path: Path) -> None:
 def tab(book: Path) -> Iterator[Page]:
     """The built chapter in a browser without a network."""
     with offline_tab(book / "book" / "_build" / "html" / "01_qualitative.html") as opened:
-        opened.wait_for_selector(".rcx-scrubber .noUi-handle", timeout=20_000)
+        opened.wait_for_selector(".rcx-frame-slider .noUi-handle", timeout=20_000)
         yield opened
 
 
@@ -248,10 +251,10 @@ def test_figures_and_tables_are_numbered_each_by_themselves(tab: Page) -> None:
     assert tab.locator("figure#tab-numbers table").count() == 1
 
 
-def test_a_scrubber_moves_by_keyboard_with_its_numbers(tab: Page) -> None:
+def test_a_frame_slider_moves_by_keyboard_with_its_numbers(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    widget = tab.locator(".rcx-scrubber")
+    widget = tab.locator(".rcx-frame-slider")
     numbers, shown = widget.locator("table:visible td"), widget.locator("img:visible").nth(1)
     expect(numbers).to_have_text("0.0")
     before = shown.get_attribute("src")
@@ -266,7 +269,7 @@ def test_a_scrubber_moves_by_keyboard_with_its_numbers(tab: Page) -> None:
 def test_one_slider_moves_all_images(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    widget = tab.locator(".rcx-scrubber")
+    widget = tab.locator(".rcx-frame-slider")
     widget.locator(".noUi-handle").focus()
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("ArrowRight")
@@ -275,23 +278,44 @@ def test_one_slider_moves_all_images(tab: Page) -> None:
     expect(widget.locator("table:visible")).to_have_class(re.compile("rcx-lost"))
 
 
-def test_a_scrubber_plays(tab: Page) -> None:
+def test_a_frame_slider_plays(tab: Page) -> None:
     from playwright.sync_api import expect
 
-    widget = tab.locator(".rcx-scrubber")
+    widget = tab.locator(".rcx-frame-slider")
     widget.locator(".widget-play button").first.click()
     expect(widget.locator("table:visible td")).to_have_text("0.2")
+
+
+def test_the_sliders_of_the_scrubber_move(book: Path) -> None:
+    from playwright.sync_api import expect
+
+    with offline_tab(book / "book" / "_build" / "html" / "05_sliders.html") as tab:
+        tabs = tab.locator(".lm-TabBar-tab, .p-TabBar-tab")
+        expect(tabs).to_have_text(["steps", "kept"], timeout=20_000)
+        numbers = tab.locator(".rcx-frame-slider table:visible")
+        expect(numbers).to_contain_text("1.0000")  # step 0 keeps everything
+        tabs.nth(1).click()
+        expect(numbers).to_contain_text("0.0000")
+        expect(numbers).to_have_class(re.compile("rcx-lost"))
+        red = numbers.locator("td").first.evaluate("cell => getComputedStyle(cell).color")
+        tab.locator(".noUi-handle:visible").focus()
+        tab.keyboard.press("End")
+        expect(numbers).to_contain_text("1.0000")
+        expect(numbers).not_to_have_class(re.compile("rcx-lost"))
+        assert numbers.locator("td").first.evaluate("cell => getComputedStyle(cell).color") != red
+        tab.locator(".rcx-frame-slider select:visible").select_option(label="b")
+        expect(tab.locator(".rcx-frame-slider figcaption:visible").first).to_have_text("b")
 
 
 def test_gallery_filters_and_panels(tab: Page) -> None:
     from playwright.sync_api import expect
 
     gallery = tab.locator(".rcx-gallery")
-    panels, told = gallery.locator(".rcx-panel:visible"), gallery.locator("output")
+    panels, count = gallery.locator(".rcx-panel:visible"), gallery.locator("output")
     expect(panels).to_have_count(4)
     gallery.locator("[data-filter=method]").select_option("Pixel RDE")
     expect(panels).to_have_count(1)
-    expect(told).to_have_text("1 of 4 shown")
+    expect(count).to_have_text("1 of 4 shown")
     expect(gallery.locator(".rcx-row:visible")).to_have_count(1)
     gallery.locator("[data-filter=prediction]").select_option("wrong")
     expect(panels).to_have_count(0)
@@ -299,9 +323,10 @@ def test_gallery_filters_and_panels(tab: Page) -> None:
     expect(panels).to_have_count(4)
     gallery.locator("[data-filter=label]").select_option("lost")
     expect(panels).to_have_count(1)
-    narrow = panels.bounding_box()["width"]
+    width = "panel => panel.getBoundingClientRect().width"
+    narrow = panels.evaluate(width)
     panels.locator("a").click()
-    assert panels.bounding_box()["width"] > narrow
+    assert panels.evaluate(width) > narrow
     assert tab.url.endswith("#panel-3")
 
 

@@ -2,43 +2,46 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from rcx.report.gallery import Gallery, GalleryEntry
-from rcx.report.results import ChapterRun, Result, read_runs, recorded, with_profile, write_run
-from rcx.report.verdicts import missing, verdict_cards, verdict_table
+from rcx.report.results import ChapterRun, Result, read_runs, results_of, with_profile, write_run
+from rcx.report.verdicts import chapters_without_result, verdict_cards, verdict_table
 
 
-def run(chapter: str = "01_qualitative", profile: str = "sample", **results: Result) -> ChapterRun:
+def run(chapter: str = "01_qualitative", profile: str = "sample", *results: Result) -> ChapterRun:
     return ChapterRun(
         chapter, "Title", "key", {"profile": profile}, 1.5, "2026-01-01T00:00:00+00:00",
-        {"torch": "2"}, False, results,
+        {"torch": "2"}, False, {result.name: result for result in results},
     )  # fmt: skip
 
 
-def notebook_with(*results: Result):
+def notebook_with(*results: Result) -> NotebookNode:
     outputs = []
     for result in results:
         data, metadata = result._repr_mimebundle_()
         outputs.append(new_output("execute_result", data, metadata=metadata))
-    return new_notebook(cells=[new_code_cell("x", outputs=outputs)])
+    notebook: NotebookNode = new_notebook(cells=[new_code_cell("x", outputs=outputs)])
+    return notebook
 
 
 def test_what_a_chapter_shows_is_what_other_pages_read(tmp_path: Path) -> None:
     result = Result("claim-1", "2 of 3", "mixed", claimed="a", reported="b")
-    found = recorded(notebook_with(result))
-    assert found == {"claim-1": result}
-    write_run(tmp_path, run(**found))
+    results = results_of(notebook_with(result))
+    assert results == {"claim-1": result}
+    write_run(tmp_path, run("01_qualitative", "sample", *results.values()))
     assert read_runs(tmp_path)["01_qualitative"].results["claim-1"] == result
     assert "**mixed**" in result._repr_mimebundle_()[0]["text/markdown"]
 
 
 def test_two_results_of_one_name_are_an_error() -> None:
     with pytest.raises(ValueError, match="'a'"):
-        recorded(notebook_with(Result("a", "1"), Result("a", "2")))
+        results_of(notebook_with(Result("a", "1"), Result("a", "2")))
 
 
 def test_a_damaged_file_is_as_good_as_none(tmp_path: Path) -> None:
@@ -55,10 +58,11 @@ def test_profiles_are_not_mixed() -> None:
 
 
 def test_verdicts_say_what_is_missing_and_why() -> None:
+    claim = Result("claim-1", "<3", "supported", claimed="c")
     failed = run("02_quantitative")
     object.__setattr__(failed, "failed", True)
     runs = {
-        "01_qualitative": run(**{"claim-1": Result("claim-1", "<3", "supported", claimed="c")}),
+        "01_qualitative": run("01_qualitative", "sample", claim),
         "02_quantitative": failed,
     }
     cards, table = verdict_cards(runs).data, verdict_table(runs).data
@@ -67,12 +71,12 @@ def test_verdicts_say_what_is_missing_and_why() -> None:
     assert "failed before it came to a result" in cards
     assert "03_vit_agnosticism has not been run" in cards
     assert table.count("not known") == 3
-    assert missing(runs)[0] == "02_quantitative"
+    assert chapters_without_result(runs)[0] == "02_quantitative"
 
 
 def entry(name: str = "a", size: int = 16, **changes: object) -> GalleryEntry:
     draw = np.random.default_rng(0)
-    values = {
+    values: dict[str, Any] = {
         "name": name, "image": draw.random((3, size, size)), "picture": draw.random((size, size)),
         "method": "CartoonX", "lambda_k": 20.0, "true": "dog", "predicted": "cat",
         "explained": "cat", "after": "dog", "probability": 0.9, "probability_after": 0.2,
@@ -82,8 +86,8 @@ def entry(name: str = "a", size: int = 16, **changes: object) -> GalleryEntry:
 
 
 def test_an_entry_knows_whether_it_is_right_and_kept() -> None:
-    assert (entry().right, entry().kept) == (False, False)
-    assert (entry(predicted="dog").right, entry(after="cat").kept) == (True, True)
+    assert (entry().right, entry().label_kept) == (False, False)
+    assert (entry(predicted="dog").right, entry(after="cat").label_kept) == (True, True)
 
 
 def test_a_gallery_of_noise_stays_below_five_megabytes() -> None:

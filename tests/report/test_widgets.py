@@ -4,6 +4,7 @@ import base64
 import io
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -28,7 +29,7 @@ def explainer() -> rcx.CartoonX:
     return rcx.CartoonX("sample/cnn", solver=FEW, device="cpu")
 
 
-def decoded(uri: str) -> np.ndarray:
+def decoded(uri: str) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"))
 
 
@@ -40,9 +41,9 @@ def test_dots_are_png_and_noise_is_webp() -> None:
 
 def test_a_picture_survives_its_encoding() -> None:
     ramp = np.linspace(0, 1, 64)[None, :].repeat(32, 0)
-    found = decoded(data_uri(ramp))
-    assert found.shape == (32, 64, 3)
-    assert abs(found[..., 0] / 255 - ramp).max() < 0.05
+    pixels = decoded(data_uri(ramp))
+    assert pixels.shape == (32, 64, 3)
+    assert abs(pixels[..., 0] / 255 - ramp).max() < 0.05
     assert decoded(data_uri(ramp, side=16)).shape == (8, 16, 3)
 
 
@@ -52,16 +53,16 @@ def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
         data_uri(np.zeros(shape))
 
 
-def test_a_film_ends_in_the_mask_that_explain_finds(
+def test_the_last_step_shows_the_mask_that_explain_finds(
     explainer: rcx.CartoonX, image: torch.Tensor
 ) -> None:
     frames = MaskFrames(explainer, image).of_steps(6)
     assert [frames[0].label, frames[-1].label] == ["step 0", "step 12"]
     assert frames[0].numbers["non-sparsity"] == "1.0000"
-    found = explainer.explain(image[None])
-    assert frames[-1].numbers["non-sparsity"] == f"{float(found.nonsparsity):.4f}"
-    (shown,) = frames[-1].pictures.values()
-    assert torch.allclose(torch.as_tensor(shown), found.picture[0], atol=1e-4)
+    explanation = explainer.explain(image[None])
+    assert frames[-1].numbers["non-sparsity"] == f"{float(explanation.nonsparsity):.4f}"
+    (picture,) = frames[-1].pictures.values()
+    assert torch.allclose(torch.as_tensor(picture), explanation.picture[0], atol=1e-4)
 
 
 def test_keeping_everything_leaves_no_distortion(
@@ -77,17 +78,17 @@ def test_keeping_everything_leaves_no_distortion(
 
 def test_methods_and_rollout_are_frames_of_one_image(image: torch.Tensor) -> None:
     methods = [rcx.CartoonX("sample/vit", solver=FEW), rcx.PixelRDE("sample/vit", solver=FEW)]
-    found = [method.explain(image[None]) for method in methods]
-    frames = method_frames(methods, found, image, torch.rand(image.shape[-2:]))
+    explanations = [method.explain(image[None]) for method in methods]
+    frames = method_frames(methods, explanations, image, torch.rand(image.shape[-2:]))
     assert [frame.label for frame in frames] == ["CartoonX", "Pixel RDE", "rollout"]
     assert float(frames[2].numbers["non-sparsity"]) == pytest.approx(
-        float(found[1].nonsparsity), abs=1e-4
+        float(explanations[1].nonsparsity), abs=1e-4
     )
-    single = explanation_frames(methods[0], [found[0]], ["lambda 20"])
+    single = explanation_frames(methods[0], [explanations[0]], ["lambda 20"])
     assert single[0].numbers == frames[0].numbers
 
 
-def test_a_scrubber_of_sixty_frames_is_small() -> None:
+def test_sixty_frames_are_small() -> None:
     draw = np.random.default_rng(0)
     coarse = draw.random((60, 16, 16)).repeat(16, 1).repeat(16, 2)
     frames = [Frame(str(k), {"cartoon": pixels}, {"a": "1"}) for k, pixels in enumerate(coarse)]

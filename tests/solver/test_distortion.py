@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from rcx.solver.distortion import DistortionMeasure, check_measure, distortion
+from rcx.solver.distortion import LEAST_PROBABILITY, DistortionMeasure, check_measure, distortion
 
 MEASURES: tuple[DistortionMeasure, ...] = get_args(DistortionMeasure)
 
@@ -35,6 +35,7 @@ def test_values_worked_out_by_hand() -> None:
     moved = logits_of(0.3, 0.6, 0.1)[None, None]
     target = torch.tensor([0])
     expected = {
+        "relative": (0.4 / 0.7) ** 2,
         "probability": 0.4**2,
         "l2": math.sqrt(0.4**2 + 0.4**2),
         "kl": 0.3 * math.log(0.3 / 0.7) + 0.6 * math.log(0.6 / 0.2),
@@ -47,7 +48,7 @@ def test_values_worked_out_by_hand() -> None:
         assert value.item() == pytest.approx(expected[measure], rel=1e-12)
 
 
-@pytest.mark.parametrize("measure", ["probability", "l2", "kl"])
+@pytest.mark.parametrize("measure", ["relative", "probability", "l2", "kl"])
 def test_the_same_answer_is_no_distortion(measure: DistortionMeasure) -> None:
     _, reference, target = draw()
     same = reference[:, None].expand(-1, 4, -1)
@@ -149,17 +150,35 @@ def test_gradients_are_those_of_finite_differences(measure: DistortionMeasure) -
 def test_gradients_are_finite_at_the_image_itself(measure: DistortionMeasure, scale: float) -> None:
     _, reference, target = draw(scale=scale)
     logits = reference.float()[:, None].clone().requires_grad_()
-    distortion(measure, logits, reference.float(), target).sum().backward()
-    assert logits.grad is not None
-    assert logits.grad.isfinite().all()
+    (gradient,) = torch.autograd.grad(
+        distortion(measure, logits, reference.float(), target).sum(), logits
+    )
+    assert gradient.isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["", "L2", "mse", "probabilities"])
 def test_unknown_measures_are_named_with_the_known_ones(name: str) -> None:
-    with pytest.raises(ValueError, match=f"unknown distortion '{name}'; one of probability, l2"):
+    with pytest.raises(ValueError, match=f"unknown distortion '{name}'; one of relative, "):
         check_measure(name)
 
 
 def test_known_measures_pass() -> None:
     for measure in MEASURES:
         check_measure(measure)
+
+
+def test_the_relative_measure_is_the_published_one_over_the_squared_probability() -> None:
+    logits, reference, target = draw()
+    probability = reference.softmax(-1).gather(1, target[:, None])
+    published = distortion("probability", logits, reference, target)
+    relative = distortion("relative", logits, reference, target)
+    torch.testing.assert_close(relative, published / probability.square())
+
+
+def test_a_class_of_no_probability_does_not_divide_by_zero() -> None:
+    reference = torch.tensor([[0.0, -200.0]])
+    moved = torch.tensor([[[0.0, 0.0], [0.0, -200.0]]])
+    value = distortion("relative", moved, reference, torch.tensor([1]))
+    assert value.isfinite().all()
+    assert value[0, 1] == 0
+    assert value[0, 0] == pytest.approx((0.5 / LEAST_PROBABILITY) ** 2)

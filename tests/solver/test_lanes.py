@@ -1,4 +1,4 @@
-"""Passes side by side give what passes one after the other give."""
+"""Passes side by side give the same results as passes one after the other."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 
 import pytest
 import torch
+from helpers import make_objective, seeded, smooth_images, tiny_cnn
 from torch import Tensor, nn
 
 from rcx.solver.lanes import Lanes
-from tests.helpers import make_objective, seeded, smooth_images, tiny_cnn
 
 
-class Remembering(nn.Module):
-    """Answers with what it has remembered, after a while in which another might write over it."""
+class Storing(nn.Module):
+    """Stores its answer, and returns it after a while in which another pass could replace it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ def test_results_come_in_the_order_of_the_items() -> None:
         assert lanes.map(lambda _, item: item, []) == []
 
 
-def test_a_model_that_remembers_is_not_disturbed() -> None:
+def test_a_model_that_stores_its_answer_is_not_disturbed() -> None:
     images = torch.rand(12, 1, 3, 4, 4, generator=seeded(0))
-    with Lanes(Remembering(), 2) as lanes:
-        found = lanes.map(lambda model, batch: model(batch), list(images))
-    torch.testing.assert_close(torch.stack(found), images.mean((3, 4)))
+    with Lanes(Storing(), 2) as lanes:
+        answers = lanes.map(lambda model, batch: model(batch), list(images))
+    torch.testing.assert_close(torch.stack(answers), images.mean((3, 4)))
 
 
 def test_lanes_share_the_weights() -> None:
@@ -44,7 +44,7 @@ def test_lanes_share_the_weights() -> None:
     first, second = Lanes(model, 2).classifiers
     assert first is model and second is not model
     pairs = zip(first.parameters(), second.parameters(), strict=True)
-    assert all(one is other for one, other in pairs)
+    assert all(parameter is copy for parameter, copy in pairs)
 
 
 def test_the_number_of_threads_is_as_before() -> None:
@@ -68,15 +68,15 @@ def test_an_error_in_a_lane_is_raised() -> None:
 @pytest.mark.parametrize("images", [1, 3])
 def test_an_objective_over_lanes_is_the_objective(images: int, count: int) -> None:
     model, batch = tiny_cnn(), smooth_images(images)
-    found = []
+    results = []
     with Lanes(model, count) as lanes:
-        for used in (Lanes(model, 1), lanes, lanes):
+        for objective_lanes in (Lanes(model, 1), lanes, lanes):
             objective = make_objective(model, batch)
-            objective.lanes = used
+            objective.lanes = objective_lanes
             mask = torch.rand(objective.coefficients[:, 0].shape, generator=seeded(1))
             fields = objective.draw(6, seeded(2))
             slopes = objective.gradient(mask, fields, torch.arange(images))
-            found.append((*slopes, *objective.answer(mask, fields)))
-    alone, together, again = found
+            results.append((*slopes, *objective.answer(mask, fields)))
+    alone, together, again = results
     torch.testing.assert_close(together, alone)
-    assert all(torch.equal(one, other) for one, other in zip(together, again, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(together, again, strict=True))

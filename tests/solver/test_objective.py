@@ -83,7 +83,7 @@ def test_answer_is_that_of_the_formula(antithetic: bool) -> None:
         samples = plain_samples(objective, image, mask[image], fields).detach()
         torch.testing.assert_close(answer.distortion[image], samples.mean())
         error = samples.std(correction=0) / len(samples) ** 0.5
-        torch.testing.assert_close(answer.spread[image], error)
+        torch.testing.assert_close(answer.distortion_error[image], error)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -120,7 +120,7 @@ def test_a_mask_of_ones_has_no_distortion_and_no_slope() -> None:
     assert values.max() < 1e-9
     assert gradient.abs().max() < 1e-4
     torch.testing.assert_close(answer.probabilities, objective.logits.softmax(-1))
-    assert answer.spread.max() < 1e-6
+    assert answer.distortion_error.max() < 1e-6
 
 
 # --- however the work is split

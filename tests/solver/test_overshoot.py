@@ -1,4 +1,4 @@
-"""Lambda's surcharge: its bounds, and how it answers to the distortion."""
+"""The surcharge on lambda: its bounds, and how it depends on the distortion."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from rcx.solver.overshoot import Overshoot
 
 EVERY = torch.arange(3)
 WHOLE = torch.tensor([0.0, 0.1, 0.2]).double()
-EMPTY = torch.tensor([0.5, 0.1, 1.0]).double()  # the second has nothing to lose
+EMPTY = torch.tensor([0.5, 0.1, 1.0]).double()  # the second image has nothing to lose
 LAMBDA = torch.tensor([1.0, 1.0, 0.01]).double()
 
 
@@ -17,42 +17,43 @@ def overshoot(leeway: float = 0.4, limit: float = 1e6) -> Overshoot:
     return Overshoot(LAMBDA, WHOLE, EMPTY, most=16, limit=limit, leeway=leeway)
 
 
-def test_nothing_lost_is_the_whole_surcharge() -> None:
+def test_without_distortion_the_surcharge_is_whole() -> None:
     for share in (1.0, 0.25):
         surcharge = overshoot().surcharge(WHOLE, EVERY, share)
         assert surcharge.tolist() == [15 * share, 0, 15 * share]
 
 
 def test_lambda_is_no_larger_than_its_limit() -> None:
-    # 4 times 0.5 is twice the first lambda, whose square is 4; the last could be far larger
+    # For the first image, 4 times 0.5 is twice lambda, and the square of 2 is 4. The limit of the
+    # last image is far larger than 16.
     surcharge = overshoot(limit=4).surcharge(WHOLE, EVERY, 1.0)
     assert surcharge.tolist() == pytest.approx([3, 0, 15])
     assert overshoot(limit=1).surcharge(WHOLE, EVERY, 1.0)[0] == 0
 
 
-def test_the_room_is_a_share_of_what_there_is_to_lose_or_of_lambda() -> None:
+def test_the_room_is_a_share_of_the_stake_or_of_lambda() -> None:
     for part, left in ((0.0, 1.0), (0.5, 0.5), (1.0, 0.0), (3.0, 0.0)):
-        one = overshoot(leeway=0.4)
+        tested = overshoot(leeway=0.4)
         used = WHOLE + part * 0.4 * torch.tensor([0.5, 0.0, 0.01]).double()
-        for _ in range(500):  # until the average has arrived
-            surcharge = one.surcharge(used, EVERY, 1.0)
+        for _ in range(500):  # until the running mean is the distortion itself
+            surcharge = tested.surcharge(used, EVERY, 1.0)
         assert surcharge.tolist() == pytest.approx([15 * left, 0, 15 * left], abs=1e-6)
 
 
 @given(st.lists(st.tuples(st.floats(0, 2), st.floats(0, 1)), min_size=1, max_size=20))
 def test_more_distortion_is_never_more_surcharge(steps: list[tuple[float, float]]) -> None:
-    one, other = overshoot(), overshoot()
+    of_less, of_more = overshoot(), overshoot()
     for distortion, more in steps:
-        lower = one.surcharge(torch.full((3,), distortion).double(), EVERY, 1.0)
-        higher = other.surcharge(torch.full((3,), distortion + more).double(), EVERY, 1.0)
-        assert (higher >= 0).all() and (higher <= lower).all() and (lower <= 15).all()
+        larger = of_less.surcharge(torch.full((3,), distortion).double(), EVERY, 1.0)
+        smaller = of_more.surcharge(torch.full((3,), distortion + more).double(), EVERY, 1.0)
+        assert (smaller >= 0).all() and (smaller <= larger).all() and (larger <= 15).all()
 
 
 def test_images_that_have_stopped_are_left_out() -> None:
-    one, all_of_them = overshoot(), overshoot()
+    of_two, of_all = overshoot(), overshoot()
     distortion = torch.tensor([0.05, 0.3, 0.201]).double()
-    some = torch.tensor([0, 2])
+    rows = torch.tensor([0, 2])
     for _ in range(3):
-        found = one.surcharge(distortion[some], some, 1.0)
-        expected = all_of_them.surcharge(distortion, EVERY, 1.0)
-        assert found.equal(expected[some])
+        surcharge = of_two.surcharge(distortion[rows], rows, 1.0)
+        expected = of_all.surcharge(distortion, EVERY, 1.0)
+        assert surcharge.equal(expected[rows])

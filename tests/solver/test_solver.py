@@ -1,34 +1,34 @@
-"""The solver: torch's Adam, brute force and known optima as oracles; its stopping rule."""
+"""The solver against torch's Adam, brute force and known optima, and its stopping rule."""
 
+from dataclasses import FrozenInstanceError
 from itertools import product
 from typing import Any, get_args
 
 import pytest
 import torch
-from helpers import make_objective, pixel_objective, seeded, smooth_images, tiny_cnn
+from helpers import (
+    PLAIN,
+    Bowl,
+    bowl,
+    make_objective,
+    pixel_objective,
+    seeded,
+    smooth_images,
+    solved,
+    tiny_cnn,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
 from rcx.solver.distortion import DistortionMeasure
-from rcx.solver.loop import Solution, solve
+from rcx.solver.loop import solve
 from rcx.solver.moments import projected_residual
 from rcx.solver.objective import Objective
+from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import SolverSettings
 
-# constant steps of plain projected Adam, as published but larger
-PLAIN: dict[str, Any] = {
-    "antithetic": False,
-    "learning_rate": 0.05,
-    "late_learning_rate": 0.05,
-    "early_share": 0,
-    "decay_share": 0,
-    "overshoot": 1.0,
-    "memory": 0.999,
-    "reach": 1.0,
-    "stop_early": False,
-}
 CAREFUL = SolverSettings(steps=300, samples=64, reach=0.05, overshoot=1, stop_early=False)
 
 
@@ -40,42 +40,9 @@ def lambdas(objective: Objective, *values: float) -> Tensor:
     return torch.tensor(values).to(objective.coefficients).expand(len(objective))
 
 
-class Bowl(Objective):
-    """Mean over entries of ``a (1 - m)^2``, with noisy slopes: a problem of known optimum."""
-
-    def __init__(self, curvature: Tensor, deviation: float = 0.0) -> None:
-        self.curvature, self.deviation = curvature, deviation
-
-    def __len__(self) -> int:
-        return len(self.curvature)
-
-    def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        shape = (samples, *self.curvature.shape[1:])
-        return torch.randn(shape, generator=generator, dtype=self.curvature.dtype)
-
-    def gradient(self, mask: Tensor, fields: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        curvature = self.curvature[rows]
-        slope = -2 * curvature * (1 - mask) + self.deviation * fields.mean(0)
-        return (curvature * (1 - mask) ** 2).mean(1), slope / mask.shape[1]
-
-    def ends(self, fields: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.zeros_like(self.curvature[:, 0]), self.curvature.mean(1)
-
-    def loss(self, mask: Tensor, lambda_k: Tensor) -> Tensor:
-        return (self.curvature * (1 - mask) ** 2).mean(1) + lambda_k * mask.mean(1)
-
-    def optimum(self, lambda_k: Tensor) -> Tensor:
-        return (1 - lambda_k[:, None] / (2 * self.curvature)).clamp(0, 1)
-
-
-def bowl(n: int = 3, deviation: float = 0.0, length: int = 60) -> Bowl:
-    curvature = 3 * torch.rand(n, length, generator=seeded(5), dtype=torch.float64)
-    return Bowl(curvature, deviation)
-
-
 def solve_bowl(problem: Bowl, lambda_k: Tensor, seed: int = 0, **settings: Any) -> Solution:
     start = torch.ones_like(problem.curvature)
-    return solve(problem, start, lambda_k, SolverSettings(**settings), seeded(seed))
+    return solved(problem, start, lambda_k, SolverSettings(**settings), seeded(seed))
 
 
 # --- against torch's Adam
@@ -88,7 +55,7 @@ def test_full_reach_is_projected_adam(antithetic: bool) -> None:
     )
     lambda_k = torch.tensor([0.05, 0.5], dtype=torch.float64)
     settings = SolverSettings(**(PLAIN | {"antithetic": antithetic}), steps=40, samples=4)
-    solution = solve(objective, ones(objective), lambda_k, settings, seeded(3))
+    solution = solved(objective, ones(objective), lambda_k, settings, seeded(3))
     length = objective.representation.length
     for image in range(2):
         mask = ones(objective)[:1].requires_grad_()
@@ -128,26 +95,26 @@ def best_binary(objective: Objective, fields: Tensor, lambda_k: Tensor) -> Tenso
     return (distortion + lambda_k[:, None] * masks.mean(1)).amin(1)
 
 
-def found_and_best(seed: int, settings: SolverSettings) -> tuple[Tensor, Tensor]:
-    """Losses of the solver and of the best binary masks, for three lambdas."""
+def solver_and_best_losses(seed: int, settings: SolverSettings) -> tuple[Tensor, Tensor]:
+    """Losses of the solver's masks and of the best binary masks, for three lambdas."""
     objective = pixel_objective(seed, copies=3)
     lambda_k = lambdas(objective, 0.02, 0.1, 0.5)
     fields = objective.draw(512, seeded(99))
-    mask = solve(objective, ones(objective), lambda_k, settings, seeded(0)).mask
-    found = objective.answer(mask, fields).distortion + lambda_k * mask.mean(1)
-    return found, best_binary(objective, fields, lambda_k)
+    mask = solved(objective, ones(objective), lambda_k, settings, seeded(0)).mask
+    loss = objective.answer(mask, fields).distortion + lambda_k * mask.mean(1)
+    return loss, best_binary(objective, fields, lambda_k)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_no_worse_than_the_best_of_all_binary_masks(seed: int) -> None:
-    found, best = found_and_best(seed, CAREFUL)
-    assert (found <= 1.05 * best + 1e-3).all()
+    loss, best = solver_and_best_losses(seed, CAREFUL)
+    assert (loss <= 1.05 * best + 1e-3).all()
 
 
 def test_the_default_settings_come_near_the_best_binary_masks() -> None:
-    pairs = [torch.stack(found_and_best(seed, SolverSettings())) for seed in range(6)]
-    found, best = torch.stack(pairs).sum(0)
-    assert (found <= 1.1 * best).all()
+    pairs = [torch.stack(solver_and_best_losses(seed, SolverSettings())) for seed in range(6)]
+    loss, best = torch.stack(pairs).sum(0)
+    assert (loss <= 1.1 * best).all()
 
 
 # --- against a known optimum
@@ -168,7 +135,7 @@ def test_finds_a_known_optimum(deviation: float) -> None:
 def test_a_larger_lambda_keeps_less(seed: int) -> None:
     objective = pixel_objective(seed, copies=5)
     lambda_k = lambdas(objective, 0.01, 0.05, 0.25, 1.25, 6.25)
-    mask = solve(objective, ones(objective), lambda_k, CAREFUL, seeded(0)).mask
+    mask = solved(objective, ones(objective), lambda_k, CAREFUL, seeded(0)).mask
     rates = mask.mean(1)
     assert rates.diff().max() < 0.02
     assert rates[-1] < rates[0]
@@ -182,26 +149,26 @@ def test_an_overshoot_that_never_ends_is_a_larger_lambda() -> None:
     start = torch.ones(3, 60, dtype=torch.float64)
     plain = SolverSettings(**(PLAIN | {"memory": 0.9}), steps=80, samples=4)
     same = plain.model_copy(update={"early_share": 1.0})
-    # so much leeway that nothing of it is used up
+    # The leeway is so large that no distortion uses it up.
     update = {"overshoot": 4.0, "overshoot_limit": 1.2, "leeway": 1e12, "settle_share": 0.0}
     more = same.model_copy(update=update)
     _, empty = problem.ends(problem.draw(4, seeded(0)))
     times = (1.2 * empty / lambda_k).square().clamp(1, 4)
-    # the first is four times as large, the second as large as it may be, the third its own
+    # The first lambda is multiplied by 4, the second by less, the third not at all.
     assert (times[0] == 4) and (1 < times[1] < 4) and (times[2] == 1)
     peak = times * lambda_k
-    expected = solve(problem, start, peak, same, seeded(0)).mask
-    found = solve(problem, start, lambda_k, more, seeded(0)).mask
-    torch.testing.assert_close(found, expected, atol=1e-9, rtol=0)
+    expected = solved(problem, start, peak, same, seeded(0)).mask
+    mask = solved(problem, start, lambda_k, more, seeded(0)).mask
+    torch.testing.assert_close(mask, expected, atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("measure", get_args(DistortionMeasure))
-def test_the_ends_are_the_whole_image_and_the_empty_mask(measure: DistortionMeasure) -> None:
+def test_the_ends_are_the_masks_of_ones_and_of_zeros(measure: DistortionMeasure) -> None:
     objective = make_objective(tiny_cnn(), smooth_images(3), measure=measure)
     fields = objective.draw(8, seeded(1))
     masks = (ones(objective), 0 * ones(objective))
     for end, mask in zip(objective.ends(fields), masks, strict=True):
-        # answers of masks of ones differ from the image's own by rounding
+        # The answer to a mask of ones differs from that to the image by rounding.
         expected = objective.answer(mask, fields).distortion
         torch.testing.assert_close(end, expected, atol=1e-5, rtol=1e-4)
 
@@ -222,9 +189,10 @@ def test_an_overshoot_falls_and_leaves_the_last_steps_to_lambda_itself(
 
 
 def test_no_image_stops_before_lambda_has_long_been_its_own() -> None:
-    settings = {"steps": 200, "samples": 2, "tolerance": 1e9, "settle_share": 0.2}
+    settings: dict[str, Any] = {"steps": 200, "samples": 2, "tolerance": 1e9, "settle_share": 0.2}
     solution = solve_bowl(bowl(), torch.ones(3).double(), **settings)
-    assert (solution.steps == 181).all()  # by then the residual is that of the last twenty steps
+    # Lambda is its own from step 160 on, and the residual needs 20 more steps.
+    assert (solution.steps == 181).all()
 
 
 # --- the residual
@@ -315,7 +283,7 @@ def test_says_so_when_the_steps_run_out() -> None:
     assert solution.steps.tolist() == [7, 7, 7]
 
 
-def test_takes_all_steps_where_it_may_not_stop_and_still_tells_what_converged() -> None:
+def test_takes_all_steps_without_early_stopping_and_still_tells_which_images_converged() -> None:
     problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
     stopped, full, short = (
         solve_bowl(problem, lambda_k, steps=steps, tolerance=0.3, stop_early=stop_early)
@@ -326,7 +294,8 @@ def test_takes_all_steps_where_it_may_not_stop_and_still_tells_what_converged() 
     assert full.converged.all()
     assert short.steps.tolist() == [10, 10, 10]
     assert not short.converged.any()
-    for image, steps in enumerate(stopped.steps.tolist()):  # the way there is the same
+    for image, steps in enumerate(stopped.steps.tolist()):
+        # Until an image stops, both solves are the same.
         for name, curve in stopped.history.items():
             torch.testing.assert_close(curve[image, :steps], full.history[name][image, :steps])
 
@@ -361,7 +330,7 @@ def test_history_is_that_of_the_masks_before_each_step() -> None:
     lambda_k = lambdas(objective, 2.0)
     settings = SolverSettings(steps=6, samples=4)
     start = torch.rand(ones(objective).shape, generator=seeded(8))
-    history = solve(objective, start, lambda_k, settings, seeded(0)).history
+    history = solved(objective, start, lambda_k, settings, seeded(0)).history
     fields = objective.draw(settings.samples_at(0), seeded(0))
     first = objective.answer(start, fields).distortion
     torch.testing.assert_close(history["distortion"][:, 0], first, atol=1e-6, rtol=1e-4)
@@ -371,7 +340,7 @@ def test_history_is_that_of_the_masks_before_each_step() -> None:
     )
 
 
-# --- conduct
+# --- the loop
 
 
 def test_the_careful_steps_take_half_of_the_samples() -> None:
@@ -387,7 +356,7 @@ def test_a_seed_gives_the_same_bits(samples: int) -> None:
     settings = SolverSettings(steps=8, samples=samples)
     arguments = (objective, ones(objective), lambdas(objective, 2.0), settings)
     state = torch.get_rng_state()
-    first, second, other = (solve(*arguments, seeded(seed)) for seed in (1, 1, 2))
+    first, second, other = (solved(*arguments, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(first.mask, second.mask)
     for name, curve in first.history.items():
         assert torch.equal(curve, second.history[name])
@@ -400,10 +369,10 @@ def test_a_batch_equals_its_images_alone() -> None:
     settings = SolverSettings(steps=20, samples=4)
     values = (1.0, 4.0, 16.0)
     batch = make_objective(classifier, images, [0, 1, 2])
-    solution = solve(batch, ones(batch), torch.tensor(values), settings, seeded(0))
+    solution = solved(batch, ones(batch), torch.tensor(values), settings, seeded(0))
     for image, value in enumerate(values):
         alone = make_objective(classifier, images[image : image + 1], [image])
-        single = solve(alone, ones(alone), torch.tensor([value]), settings, seeded(0))
+        single = solved(alone, ones(alone), torch.tensor([value]), settings, seeded(0))
         torch.testing.assert_close(single.mask[0], solution.mask[image], atol=2e-3, rtol=0)
 
 
@@ -416,26 +385,58 @@ def test_masks_stay_between_zero_and_one(rate: float, reach: float) -> None:
     settings = SolverSettings(
         steps=10, samples=2, learning_rate=rate, late_learning_rate=rate, reach=reach
     )
-    mask = solve(objective, start, lambdas(objective, 5.0), settings, seeded(0)).mask
+    mask = solved(objective, start, lambdas(objective, 5.0), settings, seeded(0)).mask
     assert mask.min() >= 0
     assert mask.max() <= 1
     assert not torch.equal(mask, before)
     assert torch.equal(start, before)
 
 
-def test_progress_is_told_after_each_step() -> None:
-    told: list[tuple[int, int]] = []
+def test_the_watch_is_called_after_each_step_with_its_masks() -> None:
+    calls: list[tuple[int, Tensor]] = []
     objective = make_objective(tiny_cnn(), smooth_images(1))
     settings = SolverSettings(steps=5, samples=2)
-    solve(
+    solution = solved(
         objective,
         ones(objective),
         lambdas(objective, 2.0),
         settings,
         seeded(0),
-        progress=lambda done, most: told.append((done, most)),
+        watch=lambda step, mask: calls.append((step, mask.clone())),
     )
-    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    assert [step for step, _ in calls] == [1, 2, 3, 4, 5]
+    rates = torch.stack([mask.mean(1) for _, mask in calls], 1)
+    torch.testing.assert_close(rates[:, :-1], solution.history["nonsparsity"][:, 1:])
+    assert torch.equal(calls[-1][1], solution.mask)
+
+
+def test_a_solve_leaves_the_problem_as_it_was() -> None:
+    objective = make_objective(tiny_cnn(), smooth_images(2))
+    noise = seeded(3)
+    problem = Problem(objective, ones(objective), lambdas(objective, 2.0), noise)
+    state = noise.get_state()
+    settings = SolverSettings(steps=4, samples=2)
+    first, second = (solve(problem, settings) for _ in range(2))
+    assert torch.equal(first.mask, second.mask)
+    assert torch.equal(noise.get_state(), state)
+    assert torch.equal(problem.start, ones(objective))
+    with pytest.raises(FrozenInstanceError):
+        problem.start = first.mask  # type: ignore[misc]
+
+
+def test_a_problem_is_continued_from_its_solution_for_some_of_the_images() -> None:
+    objective = make_objective(tiny_cnn(), smooth_images(3))
+    problem = Problem(objective, ones(objective), lambdas(objective, 2.0), seeded(3))
+    solution = solve(problem, SolverSettings(steps=6, samples=2))
+    rows = torch.tensor([2, 0])
+    part = problem.select(rows).continued(solution.select(rows), torch.tensor([1.0, 4.0]))
+    assert len(part) == 2 and part.lambda_k.tolist() == [1.0, 4.0]
+    assert torch.equal(part.start, solution.mask[rows])
+    short = SolverSettings(steps=3, samples=2, overshoot=1, stop_early=False)
+    together = solve(part, short)
+    for number in range(2):
+        alone = solve(part.select(torch.tensor([number])), short)
+        torch.testing.assert_close(alone.mask[0], together.mask[number], atol=2e-3, rtol=0)
 
 
 # --- settings

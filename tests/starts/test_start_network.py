@@ -1,4 +1,4 @@
-"""Start networks: what they predict, their file, their training, and the one of the sample."""
+"""Start networks: their predictions, their files, their training, and the network of the sample."""
 
 import json
 from pathlib import Path
@@ -18,9 +18,11 @@ from rcx.representations.representation import Representation
 from rcx.representations.wavelets import Wavelets
 from rcx.solver.objective import Objective
 from rcx.solver.settings import SolverSettings
+from rcx.starts.evidence import StartSettings, gather_evidence
 from rcx.starts.initial import initial_mask
-from rcx.starts.network import StartNetwork, StartSettings, gather_evidence
-from rcx.starts.training import Trainer, TrainingSettings
+from rcx.starts.network import StartNetwork
+from rcx.starts.training import Trainer
+from rcx.starts.training_settings import TrainingSettings
 
 SHORT = SolverSettings.preset("short")
 
@@ -32,7 +34,7 @@ def make_network(representation: Representation, seed: int = 0) -> StartNetwork:
         representation=representation.name,
         size=representation.size,
         channels=tuple(band.shape[0] if len(band.shape) == 3 else 1 for band in bands),
-        widths=tuple(4 + place for place in range(len(bands)))[::-1],
+        widths=tuple(4 + level for level in range(len(bands)))[::-1],
         lambda_k=(5.0, 80.0),
         method="CartoonX",
         classifier="tiny",
@@ -95,7 +97,7 @@ def test_an_images_prediction_does_not_depend_on_its_batch() -> None:
 def test_a_mask_that_loses_the_class_is_made_denser_until_it_is_kept() -> None:
     objective = tiny_objective(6)
     network = make_network(objective.representation)
-    torch.nn.init.constant_(network.answer[0].bias, -20)  # type: ignore[union-attr,arg-type]
+    torch.nn.init.constant_(network.answer[0].bias, -20)  # type: ignore[arg-type]
     mask = network.predict(objective, lambdas(6), seeded(0))
     bare = network(objective, gather_evidence(objective, network.settings, seeded(0)), lambdas(6))
     answer = objective.answer(mask, objective.draw(256, seeded(1)))
@@ -103,7 +105,7 @@ def test_a_mask_that_loses_the_class_is_made_denser_until_it_is_kept() -> None:
     assert (mask >= bare - 1e-6).all()
 
 
-def test_lambda_is_asked_for() -> None:
+def test_a_prediction_needs_lambda() -> None:
     objective = tiny_objective()
     with pytest.raises(ValueError, match="needs a StartNetwork and lambda_k"):
         initial_mask(make_network(objective.representation), objective, seeded(0))
@@ -146,7 +148,9 @@ def test_a_file_gives_the_network_back(tmp_path: Path) -> None:
     assert loaded.history == {"seed": 0}
     assert loaded.fingerprint == network.fingerprint
     objective = tiny_objective()
-    first, second = (one.predict(objective, lambdas(3), seeded(0)) for one in (network, loaded))
+    first, second = (
+        either.predict(objective, lambdas(3), seeded(0)) for either in (network, loaded)
+    )
     assert torch.equal(first, second)
     assert [file.name for file in tmp_path.iterdir()] == ["start.safetensors"]
 
@@ -197,8 +201,15 @@ def test_damaged_files_are_refused(tmp_path: Path, kind: str, message: str) -> N
 
 def tiny_trainer(steps: int = 6, **changes: Any) -> Trainer:
     settings = TrainingSettings(steps=steps, batch_size=2, samples=2, **changes)
-    explainer = rcx.CartoonX(tiny_cnn(), wavelet="haar", levels=2, device="cpu")
-    return Trainer(explainer, smooth_images(4), settings)
+    return Trainer(
+        rcx.load_classifier(tiny_cnn()),
+        Wavelets(24, "haar", 2),
+        smooth_images(4),
+        settings,
+        method="CartoonX",
+        measure="probability",
+        device="cpu",
+    )
 
 
 def test_training_lowers_the_loss_and_says_how_it_was_done() -> None:
@@ -219,7 +230,7 @@ def test_training_that_is_interrupted_goes_on_to_the_same_weights(tmp_path: Path
     whole.train()
     first, second = tiny_trainer(), tiny_trainer()
     first.train(3)
-    first.keep(tmp_path / "checkpoint")
+    first.save_checkpoint(tmp_path / "checkpoint")
     second.resume(tmp_path / "checkpoint")
     second.train()
     assert second.network.fingerprint == whole.network.fingerprint
@@ -228,7 +239,7 @@ def test_training_that_is_interrupted_goes_on_to_the_same_weights(tmp_path: Path
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     trainer = tiny_trainer()
-    trainer.keep(tmp_path / "checkpoint")
+    trainer.save_checkpoint(tmp_path / "checkpoint")
     with pytest.raises(ValueError, match="belongs to another training"):
         tiny_trainer(seed=1).resume(tmp_path / "checkpoint")
     (tmp_path / "checkpoint").write_bytes(b"not this")
@@ -258,17 +269,17 @@ def test_the_samples_network_keeps_the_class_of_nearly_all_unseen_scenes(unseen:
     explainer = rcx.CartoonX(
         "sample/cnn", start="predicted", solver=SolverSettings(steps=0), seed=5
     )
-    shot = explainer.explain(unseen)
-    assert shot.label_kept.float().mean() >= 0.9
-    assert shot.nonsparsity.median() < 0.05
-    assert (shot.steps == 0).all()
-    assert shot.history["loss"].shape == (12, 0)
-    assert shot.settings["start"].startswith("network ")
+    explanation = explainer.explain(unseen)
+    assert explanation.label_kept.float().mean() >= 0.9
+    assert explanation.nonsparsity.median() < 0.05
+    assert (explanation.steps == 0).all()
+    assert explanation.history["loss"].shape == (12, 0)
+    assert explanation.settings["start"].startswith("network ")
 
 
 @pytest.mark.slow
 def test_half_the_steps_are_enough_from_the_samples_network(unseen: Tensor) -> None:
-    options = {"evaluation_samples": 256, "seed": 0}
+    options: dict[str, Any] = {"evaluation_samples": 256, "seed": 0}
     default = rcx.CartoonX("sample/cnn", **options).explain(unseen)
     short = rcx.CartoonX("sample/cnn", start="predicted", solver=SHORT, **options).explain(unseen)
     assert SHORT.steps <= SolverSettings().steps / 2

@@ -6,127 +6,136 @@ import resource
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from studies import RCX, results, run, start, tables, tiny, unfinished
+from studies import (
+    Command,
+    FinishedStudy,
+    forks,
+    results,
+    run_program,
+    run_study,
+    tables,
+    tiny,
+    unfinished,
+)
 
 from rcx.study.scratch import Scratch, sweep
 from rcx.study.store import Store, StoreError
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """A study that nothing happened to, and how long it took."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    begin = time.monotonic()
-    code, output = run("-s", tiny(folder), "--out", folder / "out")
-    assert code == 0, output
-    return folder / "out", time.monotonic() - begin
-
-
-def assert_like(out, undisturbed):
+def assert_like(out: Path, finished: FinishedStudy) -> None:
     """Same bytes, nothing lost, nothing left over."""
-    assert results(out) == results(undisturbed[0])
-    assert tables(out) == tables(undisturbed[0])
+    assert results(out) == results(finished.out)
+    assert tables(out) == tables(finished.out)
     assert unfinished(out) == []
 
 
+def test_the_installed_program_gives_the_same_bytes(
+    tmp_path: Path, finished: FinishedStudy
+) -> None:
+    code, output = run_program("study", "-s", tiny(tmp_path), "--out", tmp_path / "out")
+    assert code == 0, output
+    assert_like(tmp_path / "out", finished)
+
+
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_and_resumed(tmp_path, undisturbed, kills):
+def test_killed_at_random_moments_and_resumed(
+    tmp_path: Path, finished: FinishedStudy, kills: int
+) -> None:
     out, dice = tmp_path / "out", random.Random(kills)
     path = tiny(tmp_path)
-    kept: dict[str, bytes] = {}
+    whole: dict[str, bytes] = {}
     for _ in range(kills):
-        process = start("-s", path, "--out", out)
+        command = Command("study", "-s", path, "--out", out, log=tmp_path / "log")
         try:
-            process.wait(dice.uniform(0.2, 1) * undisturbed[1])
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+            command.wait(dice.uniform(0.2, 1) * finished.seconds)
+        except TimeoutError:
+            command.kill_group()
         if (out / "store" / "results").exists():
-            # what was whole stays, to the bit; what was cut may wait for a later run to be found
+            # What was whole stays, to the bit. What was cut may wait for a later run to be found.
             now = {name: content for name, content in results(out).items() if len(content) > 100}
-            assert kept.items() <= now.items()
-            kept = now
-        if kept and dice.random() < 0.3:
+            assert whole.items() <= now.items()
+            whole = now
+        if whole and dice.random() < 0.3:
             os.truncate(next((out / "store" / "results").rglob("*.*")), 100)
-            kept = {}
-    code, output = run("-s", path, "--out", out)
+            whole = {}
+    code, output = run_study("-s", path, "--out", out, log=tmp_path / "log")
     assert code == 0, output
-    assert_like(out, undisturbed)
+    assert_like(out, finished)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_within_seconds_and_resumed(tmp_path, undisturbed, kind):
+def test_interrupted_within_seconds_and_resumed(
+    tmp_path: Path, finished: FinishedStudy, kind: signal.Signals
+) -> None:
     out = tmp_path / "out"
     path = tmp_path / "study.toml"
     endless = "steps = 100000, stop_early = false"
     path.write_text(tiny(tmp_path).read_text().replace("steps = 3", endless))
-    begin = time.monotonic()
-    process = start("-s", path, "--out", out)
-    for line in process.stdout:
-        if "Loading" in line:
-            break
-    slow = time.monotonic() - begin  # on a busy machine everything takes longer
+    command = Command("study", "-s", path, "--out", out, log=tmp_path / "log")
+    command.wait_for("Loading")
     while not (out / "store" / "index.sqlite").exists():
-        time.sleep(0.1)
-    time.sleep(3 + slow)  # now it solves
-    begin = time.monotonic()
-    process.send_signal(kind)
-    said = next(line for line in process.stdout if "interrupted" in line)
-    assert "the same command goes on from here" in said
-    assert time.monotonic() - begin < max(5, slow / 2)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in output
-    assert run("-s", tiny(tmp_path), "--out", out)[0] == 0
-    assert_like(out, undisturbed)
-
-
-def test_two_studies_at_once_in_one_store(tmp_path, undisturbed):
-    path, out = tiny(tmp_path), tmp_path / "out"
-    both = [start("-s", path, "--out", out) for _ in range(2)]
-    for process in both:
-        output, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, output
-    assert_like(out, undisturbed)
-
-
-def test_several_processes_give_the_same_bytes(tmp_path, undisturbed):
-    pytest.importorskip("distributed")
-    code, output = run("-s", tiny(tmp_path), "--out", tmp_path / "out", "--workers", 2)
+        time.sleep(0.02)
+    time.sleep(1)  # now it solves
+    command.send(kind)
+    command.wait_for("interrupted", max(5, finished.seconds))
+    assert command.wait(60) == 130
+    assert "the same command goes on from here" in command.output
+    assert "Traceback" not in command.output
+    code, output = run_study("-s", tiny(tmp_path), "--out", out, log=tmp_path / "log2")
     assert code == 0, output
-    assert_like(tmp_path / "out", undisturbed)
+    assert_like(out, finished)
+
+
+def test_two_studies_at_once_in_one_store(tmp_path: Path, finished: FinishedStudy) -> None:
+    path, out = tiny(tmp_path), tmp_path / "out"
+    commands = [
+        Command("study", "-s", path, "--out", out, log=tmp_path / f"log{number}")
+        for number in range(2)
+    ]
+    for command in commands:
+        assert command.wait() == 0, command.output
+    assert_like(out, finished)
+
+
+def test_several_processes_give_the_same_bytes(tmp_path: Path, finished: FinishedStudy) -> None:
+    pytest.importorskip("distributed")
+    options = ("-s", tiny(tmp_path), "--out", tmp_path / "out", "--workers", 2)
+    code, output = run_study(*options, log=tmp_path / "log")
+    assert code == 0, output
+    assert_like(tmp_path / "out", finished)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_does_not_stop_the_study(tmp_path, undisturbed):
+def test_a_killed_worker_does_not_stop_the_study(tmp_path: Path, finished: FinishedStudy) -> None:
     pytest.importorskip("distributed")
-    import psutil
-
+    psutil = pytest.importorskip("psutil")  # which distributed needs
     out = tmp_path / "out"
-    process = start("-s", tiny(tmp_path), "--out", out, "--workers", 2)
+    options = ("-s", tiny(tmp_path), "--out", out, "--workers", 2)
+    command = Command("study", *options, log=tmp_path / "log")
     deadline = time.monotonic() + 200
     while not (out / "store" / "results").exists() or not results(out):
         assert time.monotonic() < deadline
-        time.sleep(0.2)
-    below = psutil.Process(process.pid).children(recursive=True)
-    workers = [one for one in below if any("spawn_main" in part for part in one.cmdline())]
+        time.sleep(0.05)
+    children = psutil.Process(command.pid).children(recursive=True)
+    workers = [child for child in children if any("spawn_main" in word for word in child.cmdline())]
     assert workers
     workers[0].kill()
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
-    assert results(out) == results(undisturbed[0])
-    assert tables(out) == tables(undisturbed[0])
+    assert command.wait() == 0, command.output
+    assert results(out) == results(finished.out)
+    assert tables(out) == tables(finished.out)
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a file system of its own that is nearly full."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=700k", "none", folder],
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "none", folder],
         capture_output=True,
         check=False,
     )
@@ -136,59 +145,64 @@ def small_disk(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(small_disk, tmp_path, undisturbed):
+def test_a_full_disk_is_told_and_nothing_is_lost(
+    small_disk: Path, tmp_path: Path, finished: FinishedStudy
+) -> None:
     path = tiny(tmp_path)
-    code, output = run("-s", path, "--out", small_disk)
+    code, output = run_study("-s", path, "--out", small_disk, log=tmp_path / "log")
     assert code == 1
     assert "No space left on device" in output or "full" in output
     assert "the same command goes on from here" in output
-    kept = results(small_disk)
-    assert kept
-    assert kept.items() <= results(undisturbed[0]).items()
+    stored = results(small_disk)
+    assert stored
+    assert stored.items() <= results(finished.out).items()
     assert unfinished(small_disk) == []
     subprocess.run(["mount", "-o", "remount,size=50m", small_disk], check=True)
-    code, output = run("-s", path, "--out", small_disk)
+    code, output = run_study("-s", path, "--out", small_disk, log=tmp_path / "log2")
     assert code == 0, output
-    assert_like(small_disk, undisturbed)
+    assert_like(small_disk, finished)
 
 
-def test_files_that_may_not_grow(tmp_path, undisturbed):
+def refuse_large_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+
+def test_files_that_may_not_grow(tmp_path: Path, finished: FinishedStudy) -> None:
     """As a full disk, for every user: files of more than 40 kB are refused."""
     path, out = tiny(tmp_path), tmp_path / "out"
-    process = subprocess.run(
-        [RCX, "study", "-s", path, "--out", out],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)),
-    )
-    assert process.returncode == 1
-    assert "File too large" in process.stderr
-    assert "Traceback" not in process.stderr
+    options = ("study", "-s", path, "--out", out)
+    command = Command(*options, log=tmp_path / "log", before=refuse_large_files)
+    assert command.wait() == 1
+    assert "File too large" in command.output
+    assert "Traceback" not in command.output
     assert unfinished(out) == []
-    code, output = run("-s", path, "--out", out)
+    code, output = run_study("-s", path, "--out", out, log=tmp_path / "log2")
     assert code == 0, output
-    assert_like(out, undisturbed)
+    assert_like(out, finished)
 
 
-def test_only_folders_of_dead_processes_are_swept(tmp_path):
-    mine = Scratch(tmp_path)
-    (mine.folder / "part").write_bytes(b"half")
-    program = (
-        "import sys, os; from rcx.study.scratch import Scratch; from pathlib import Path;"
-        "one = Scratch(Path(sys.argv[1])); (one.folder / 'part').touch(); os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([RCX.with_name("python"), "-c", program, tmp_path], check=False)
-    assert len([one for one in tmp_path.iterdir() if one.is_dir()]) == 2
+def die_at_work(folder: Path) -> None:
+    scratch = Scratch(folder)
+    (scratch.folder / "part").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_only_folders_of_dead_processes_are_swept(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path)
+    (scratch.folder / "part").write_bytes(b"half")
+    process = forks().Process(target=die_at_work, args=(tmp_path,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2
     assert sweep(tmp_path) == 1
-    assert (mine.folder / "part").exists()
-    mine.close()
-    assert [one.name for one in tmp_path.iterdir()] == ["lock"]
+    assert (scratch.folder / "part").exists()
+    scratch.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_store_that_may_not_be_written(tmp_path):
+def test_a_store_that_may_not_be_written(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StoreError, match="Permission denied"):
         Store(tmp_path / "store")

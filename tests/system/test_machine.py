@@ -1,4 +1,4 @@
-"""Memory that is used again."""
+"""Freed memory is used again unless the environment says otherwise."""
 
 import os
 import platform
@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-# pages that the system has to clear while 160 MB are taken in parts and given back, as in a network
+# The program counts the memory pages that the system clears while 160 MB are taken in parts and
+# given back, as during a pass through a network.
 FAULTS = """
 import resource
 import torch
@@ -27,34 +28,34 @@ KEEP = "from rcx.system.machine import reuse_freed_memory; reuse_freed_memory()"
 
 
 def page_faults(first: str, **environment: str) -> int:
-    told = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
-    done = subprocess.run(
+    others = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))}
+    run = subprocess.run(
         [sys.executable, "-c", FAULTS.format(first=first)],
-        env={**told, **environment},
+        env={**others, **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    return int(done.stdout)
+    return int(run.stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
 def test_freed_memory_is_used_again_unless_the_environment_says_otherwise() -> None:
-    each_time = 5 * 40 * 2**22 // 4096
-    assert page_faults(KEEP) < each_time / 10
-    assert page_faults(KEEP, MALLOC_TRIM_THRESHOLD_="1048576") > each_time / 2
+    pages = 5 * 40 * 2**22 // 4096
+    assert page_faults(KEEP) < pages / 10
+    assert page_faults(KEEP, MALLOC_TRIM_THRESHOLD_="1048576") > pages / 2
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
 def test_a_dask_worker_keeps_memory_too() -> None:
-    dasks = distributed_config()["MALLOC_TRIM_THRESHOLD_"]
-    assert page_faults(KEEP, MALLOC_TRIM_THRESHOLD_=str(dasks)) < 40 * 2**22 // 4096 / 2
+    threshold = dask_environment()["MALLOC_TRIM_THRESHOLD_"]
+    assert page_faults(KEEP, MALLOC_TRIM_THRESHOLD_=str(threshold)) < 40 * 2**22 // 4096 / 2
 
 
-def distributed_config() -> dict[str, object]:
-    """What Dask sets in the environment of its workers."""
+def dask_environment() -> dict[str, object]:
+    """The environment variables that Dask sets for its workers."""
     pytest.importorskip("distributed")
     import dask
 
-    found: dict[str, object] = dask.config.get("distributed.nanny.pre-spawn-environ")
-    return found
+    environment: dict[str, object] = dask.config.get("distributed.nanny.pre-spawn-environ")
+    return environment

@@ -1,6 +1,6 @@
-"""Two small classifiers that come with the package, trained on its drawn scenes.
+"""Two small classifiers that come with the package, and their training on drawn scenes.
 
-They know nothing of the names by which users load them.
+The room knows nothing of the names by which users load the classifiers.
 """
 
 from rcx.classifiers.sample.models import SAMPLE_MEAN, SAMPLE_STD, sample_model

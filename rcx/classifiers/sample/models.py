@@ -1,4 +1,4 @@
-"""The two small classifiers of the sample, built from timm's architectures."""
+"""The two small classifiers of drawn scenes, built from timm's architectures."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import timm
 import torch
 from safetensors.torch import load_file, save_file
-from timm.layers import HybridEmbed
+from timm.layers.hybrid_embed import HybridEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
@@ -18,10 +18,10 @@ from rcx.images.scenes.drawing import SAMPLE_CLASSES, SAMPLE_SIZE
 SampleModelName = Literal["cnn", "vit"]
 
 SAMPLE_MEAN: tuple[float, float, float] = (0.5, 0.5, 0.5)
-"""Mean of each colour that the models' input is normalised with."""
+"""Mean by which each colour of the models' input is normalised."""
 
 SAMPLE_STD: tuple[float, float, float] = (0.5, 0.5, 0.5)
-"""Deviation of each colour that the models' input is normalised with."""
+"""Standard deviation by which each colour of the models' input is normalised."""
 
 
 def build_model(name: SampleModelName) -> nn.Module:
@@ -29,14 +29,20 @@ def build_model(name: SampleModelName) -> nn.Module:
 
     Parameters
     ----------
-    name
-        ``"cnn"``, a MobileNetV3-Small of half width, or ``"vit"``, a hybrid vision transformer with
-        a class token and 8 x 8 patches of 16 x 16 pixels, which the early stages of such a
-        MobileNetV3 embed (`cnn_trunk`).
+    name : {"cnn", "vit"}
+        ``"cnn"`` is a MobileNetV3-Small of half width. ``"vit"`` is a vision transformer with a
+        class token and 8 x 8 patches of 16 x 16 pixels, which are embedded by the first stages of
+        such a MobileNetV3 (`cnn_trunk`).
 
     Returns
     -------
-        A model from normalised images (N, 3, 128, 128) to logits (N, number of classes).
+    nn.Module
+        A model from normalised images ``(N, 3, 128, 128)`` to logits ``(N, classes)``.
+
+    Raises
+    ------
+    ValueError
+        If the name is another one.
     """
     if name not in get_args(SampleModelName):
         raise ValueError(f"name must be one of {get_args(SampleModelName)}, not {name!r}")
@@ -45,7 +51,7 @@ def build_model(name: SampleModelName) -> nn.Module:
         return cnn
     return VisionTransformer(
         img_size=SAMPLE_SIZE,
-        patch_size=1,  # of the trunk's output, which is 16 times smaller than the image
+        patch_size=1,  # in pixels of the trunk's output, which is 16 times smaller than the image
         embed_layer=partial(HybridEmbed, backbone=cnn_trunk(cnn)),
         num_classes=len(SAMPLE_CLASSES),
         embed_dim=64,
@@ -57,16 +63,17 @@ def build_model(name: SampleModelName) -> nn.Module:
 
 
 def cnn_trunk(cnn: nn.Module) -> nn.Sequential:
-    """Cut the stages of ``build_model("cnn")`` that work at a 16th of the resolution or above.
+    """Take the first stages of ``build_model("cnn")``, down to a 16th of the resolution.
 
     Parameters
     ----------
-    cnn
-        A MobileNetV3; the result shares its parameters.
+    cnn : nn.Module
+        A MobileNetV3, whose parameters the result shares.
 
     Returns
     -------
-        A module from images (N, 3, H, W) to features (N, 24, H / 16, W / 16).
+    nn.Sequential
+        A module from images ``(N, 3, H, W)`` to features ``(N, 24, H / 16, W / 16)``.
     """
     names = ["conv_stem", "bn1", *(f"blocks.{stage}" for stage in range(4))]
     return nn.Sequential(*(cnn.get_submodule(name) for name in names))
@@ -77,12 +84,12 @@ def save_weights(model: nn.Module, path: Path, metadata: Mapping[str, str]) -> N
 
     Parameters
     ----------
-    model
+    model : nn.Module
         The model.
-    path
-        The file to write; its folder is made where it does not exist.
-    metadata
-        Text to store beside the weights.
+    path : Path
+        The file to write. Its folder is made if it does not exist.
+    metadata : mapping of str to str
+        Texts to store with the weights.
     """
     half = {
         name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
@@ -97,14 +104,15 @@ def load_weights(model: nn.Module, path: Path) -> nn.Module:
 
     Parameters
     ----------
-    model
-        The model to load into; it keeps its own precision.
-    path
+    model : nn.Module
+        The model to load into. It keeps its precision.
+    path : Path
         The file to read.
 
     Returns
     -------
-        The same model, in evaluation mode.
+    nn.Module
+        The same model, in eval mode.
     """
     model.load_state_dict(load_file(path))
     return model.eval()
@@ -115,15 +123,21 @@ def sample_model(name: SampleModelName) -> nn.Module:
 
     Parameters
     ----------
-    name
-        ``"cnn"`` or ``"vit"``.
+    name : {"cnn", "vit"}
+        The classifier.
 
     Returns
     -------
-        The model in evaluation mode and single precision, from images (N, 3, 128, 128) normalised
-        by `SAMPLE_MEAN` and `SAMPLE_STD` to logits (N, len(SAMPLE_CLASSES)).
+    nn.Module
+        The model in eval mode and single precision, from images ``(N, 3, 128, 128)`` that are
+        normalised by `SAMPLE_MEAN` and `SAMPLE_STD` to logits ``(N, classes)``.
+
+    Raises
+    ------
+    ValueError
+        If the name is another one.
     """
-    with torch.random.fork_rng(devices=[]):  # building draws initial weights that nobody sees
+    with torch.random.fork_rng(devices=[]):  # The initial weights are random, and overwritten.
         model = build_model(name)
     with as_file(files("rcx.classifiers.sample") / "weights" / f"{name}.safetensors") as path:
         return load_weights(model, path)

@@ -1,6 +1,6 @@
-"""Drawn scenes of one object each, made from a seed, with the object's true outline.
+"""Drawn scenes, each with one object and its true outline, made from a seed.
 
-They know nothing of the classifiers that learn from them.
+The room knows nothing of the classifiers that learn from the scenes.
 """
 
 from rcx.images.scenes.drawing import (

@@ -1,4 +1,4 @@
-"""Scenes with one shaded shape over a textured, cluttered background, drawn from a seed."""
+"""Scenes of one shaded shape over a textured background with clutter, drawn from a seed."""
 
 import math
 from collections.abc import Sequence
@@ -22,9 +22,11 @@ SAMPLE_CLASSES: tuple[str, ...] = tuple(SHAPES)
 SAMPLE_SIZE = 128
 """Height and width of a scene in pixels."""
 
-_MIN_SIZE = 32  # below it the smallest shapes can no longer be told apart
-_AREA_RANGE = (0.05, 0.28)  # share of the scene that the object covers
-_REACH = 0.88  # share of the bounding radius kept in the frame: 88 % of any shape stay visible
+_MIN_SIZE = 32  # In smaller scenes, the smallest shapes look alike.
+_AREA_RANGE = (0.05, 0.28)  # shares of the scene that an object can cover
+_REACH = (
+    0.88  # This share of the bounding radius stays in the frame, and 88 % of any shape with it.
+)
 
 
 class Scenes(NamedTuple):
@@ -32,12 +34,12 @@ class Scenes(NamedTuple):
 
     Attributes
     ----------
-    images
-        Colours in [0, 1], float32 of shape (N, 3, H, W).
-    labels
-        Indices into `SAMPLE_CLASSES`, int64 of shape (N,).
-    object_masks
-        True where the object is, bool of shape (N, H, W).
+    images : Tensor
+        ``(N, 3, H, W)`` float32 in [0, 1].
+    labels : Tensor
+        ``(N,)`` int64, the classes of the objects as indices into `SAMPLE_CLASSES`.
+    object_masks : Tensor
+        ``(N, H, W)`` bool, True where the object is.
     """
 
     images: Tensor
@@ -48,7 +50,7 @@ class Scenes(NamedTuple):
 def _draw_object(
     canvas: Canvas, background: Tensor, name: str, hue: float, value: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """Lay a shaded shape over the background; the image (3, H, W) and the object's mask (H, W)."""
+    """Lay a shaded shape over a background, and return the image (3, H, W) and its mask (H, W)."""
     dice = canvas.dice
     low, high = (math.log(area) for area in _AREA_RANGE)
     area = math.exp(dice.uniform(low, high)) * REFERENCE_SIZE**2
@@ -59,7 +61,8 @@ def _draw_object(
     )
     distance = radius * SHAPES[name](*rotate(x, y, dice.uniform(0, 2 * math.pi)))
 
-    # Lambert's law on a dome over the bounding circle, lit from a random side, with a soft rim
+    # The shape is shaded by Lambert's law, as a dome over its bounding circle that is lit from a
+    # random side, and its rim is darker.
     side, bulge = dice.uniform(0, 2 * math.pi), dice.uniform(0.5, 1.1)
     across = bulge * (x * math.cos(side) + y * math.sin(side))
     lambert = (0.6 * across + 0.8) / torch.sqrt(1 + bulge**2 * (x.square() + y.square()))
@@ -76,13 +79,14 @@ def _draw_object(
 def _draw_scene(
     seed: int, index: int, size: int, labels: Sequence[int]
 ) -> tuple[Tensor, int, Tensor]:
-    """Draw one scene; an empty `labels` gives a background without an object, labelled -1."""
+    """Draw one scene. Without `labels`, it is a background without an object, labelled -1."""
     dice = Dice(seed, index)
     axis = (torch.arange(size) + 0.5) * (REFERENCE_SIZE / size)
     canvas = Canvas(dice, axis[:, None], axis[None, :])
     hue = dice.uniform(0, 1)
     dark, bright = (0.12, 0.42), (0.72, 1.0)
-    # the object contrasts in brightness and in hue, so the mask is visible; neither tells the class
+    # The object differs from its background in brightness and hue, so that it can be seen. Neither
+    # depends on the class.
     behind, front = (dark, bright) if dice.choice(3) else (bright, (0.2, 0.55))
     label = labels[dice.choice(len(labels))] if labels else -1
     image = paint_background(canvas, hue, behind)
@@ -111,28 +115,36 @@ def draw_scenes(
     classes: Sequence[str] | None = None,
     first: int = 0,
 ) -> Scenes:
-    """Draw scenes with one foreground object each.
+    """Draw scenes with one object each.
 
-    A scene depends on the seed and on its place in the batch only, so a longer batch begins with
-    the shorter one.
+    A scene depends only on the seed, the size, the classes and its number. A longer batch therefore
+    begins with the scenes of a shorter one.
 
     Parameters
     ----------
-    n
+    n : int
         Number of scenes, at least 1.
-    seed
+    seed : int
         Seed of every random draw, at least 0.
-    size
+    size : int
         Height and width in pixels, at least 32.
-    classes
-        Names of the classes to draw from, among `SAMPLE_CLASSES`; by default all of them.
-        The labels count in `SAMPLE_CLASSES` in either case.
-    first
-        Place of the first of the scenes that are drawn, at least 0.
+    classes : sequence of str, optional
+        Names of the classes to draw from, among `SAMPLE_CLASSES`. By default, all are drawn. The
+        labels are indices into `SAMPLE_CLASSES` in either case.
+    first : int
+        Number of the first scene, at least 0.
 
     Returns
     -------
+    Scenes
         The images, the labels and the masks of the objects.
+
+    Raises
+    ------
+    TypeError
+        If a number is no int, or ``classes`` is a single string.
+    ValueError
+        If a number is too small, or a class is unknown.
     """
     for name, number, least in (
         ("n", n, 1),
@@ -153,19 +165,20 @@ def draw_scenes(
 
 
 def draw_backgrounds(n: int, *, seed: int, size: int = SAMPLE_SIZE) -> Tensor:
-    """Draw backgrounds with their clutter and without an object, as `draw_scenes` does otherwise.
+    """Draw backgrounds with their clutter, like those of `draw_scenes` but without an object.
 
     Parameters
     ----------
-    n
+    n : int
         Number of backgrounds, at least 1.
-    seed
+    seed : int
         Seed of every random draw, at least 0.
-    size
+    size : int
         Height and width in pixels.
 
     Returns
     -------
-        Colours in [0, 1], float32 of shape (n, 3, size, size).
+    Tensor
+        ``(n, 3, size, size)`` float32 in [0, 1].
     """
     return _draw_many(n, seed, size, []).images

@@ -1,4 +1,4 @@
-"""The foreground shapes of the sample, each as a signed distance function."""
+"""The shapes of the objects in drawn scenes, each as a signed distance function."""
 
 import math
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 ShapeDistance = Callable[[Tensor, Tensor], Tensor]
+"""Function from coordinates x and y to the signed distance from a shape, negative inside."""
 
 
 def _disc(x: Tensor, y: Tensor) -> Tensor:
@@ -23,9 +24,9 @@ def _fold(x: Tensor, y: Tensor, sectors: int) -> tuple[Tensor, Tensor]:
 
 
 def _star(x: Tensor, y: Tensor, points: int, inner: float) -> Tensor:
-    """Star with outer radius 1; with ``inner = cos(pi / points)`` it is the regular polygon."""
+    """Star of outer radius 1, which is a regular polygon if ``inner = cos(pi / points)``."""
     x, y = _fold(x, y, points)
-    # every edge folds onto the one line from the tip (1, 0) to the notch
+    # Every edge is folded onto the line from the tip (1, 0) to the notch.
     edge_x, edge_y = inner * math.cos(math.pi / points) - 1, inner * math.sin(math.pi / points)
     return (edge_y * (x - 1) - edge_x * y) / math.hypot(edge_x, edge_y)
 
@@ -48,8 +49,9 @@ def _crescent(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _heart(x: Tensor, y: Tensor) -> Tensor:
-    # in the frame below, the tip is at the origin and the lobes are circles of radius sqrt(2) / 4
-    # around (+-1/4, 3/4); its bounding circle has the radius 0.637 and the centre (0, 0.62)
+    # In the coordinates below, the tip is at the origin, and the lobes are circles of radius
+    # sqrt(2) / 4 around (+-1/4, 3/4). The bounding circle has the radius 0.637 and the centre
+    # (0, 0.62).
     scale = 0.637
     x, y = (scale * x).abs(), 0.62 - scale * y
     lobe = torch.hypot(x - 0.25, y - 0.75) - math.sqrt(2) / 4
@@ -59,7 +61,7 @@ def _heart(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _arrow(x: Tensor, y: Tensor) -> Tensor:
-    slope_x, slope_y = 0.8, 0.95  # normal of the head's edge from (1, 0) to (0.05, 0.8)
+    slope_x, slope_y = 0.8, 0.95  # the normal of the head's edge from (1, 0) to (0.05, 0.8)
     edge = (slope_x * (x - 1) + slope_y * y.abs()) / math.hypot(slope_x, slope_y)
     head = torch.maximum(edge, 0.05 - x)
     return torch.minimum(head, _box(x + 0.4, y, 0.55, 0.22))
@@ -82,22 +84,23 @@ SHAPES: dict[str, ShapeDistance] = {
     "arrow": _arrow,
     "flower": _flower,
 }
-"""Signed distance (negative inside) of every class; its bounding circle has radius 1."""
+"""Signed distance from the shape of every class. Each shape's bounding circle has the radius 1."""
 
 
 @cache
 def shape_area(name: str, resolution: int = 512) -> float:
-    """Area of a shape whose bounding circle has radius 1.
+    """Integrate the area of a shape whose bounding circle has the radius 1.
 
     Parameters
     ----------
-    name
+    name : str
         One of the keys of `SHAPES`.
-    resolution
+    resolution : int
         Number of grid points along each axis of the numerical integration.
 
     Returns
     -------
+    float
         The area, at most pi.
     """
     axis = (torch.arange(resolution) + 0.5) * (2 / resolution) - 1

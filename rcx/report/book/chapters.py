@@ -23,7 +23,7 @@ def notebook_of(text: str) -> NotebookNode:
         The notebook. ``metadata["source_map"]`` holds the line at which each cell starts,
         so that a warning of the book's build names the right line of the script.
     """
-    notebook = jupytext.reads(text, fmt="py:percent")
+    notebook: NotebookNode = jupytext.reads(text, fmt="py:percent")
     notebook.metadata.setdefault("kernelspec", dict(_KERNEL))
     starts = [number for number, line in enumerate(text.splitlines()) if line.startswith("# %%")]
     if len(starts) == len(notebook.cells):
@@ -42,7 +42,7 @@ def read_chapter(path: Path) -> NotebookNode:
     Returns
     -------
     NotebookNode
-        See :func:`notebook_of`.
+        The notebook as from `notebook_of`.
     """
     return notebook_of(path.read_text(encoding="utf-8"))
 
@@ -58,13 +58,13 @@ def declared_parameters(notebook: NotebookNode) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        The name of each parameter and its default, as written.
+        The default of each parameter by its name, as it is written.
     """
     inspected = papermill.inspect_notebook(notebook)
     return {name: parameter["default"] for name, parameter in inspected.items()}
 
 
 def title_of(notebook: NotebookNode) -> str:
-    """First heading of a chapter, empty where there is none."""
+    """Return the first heading of a chapter, or an empty text if there is none."""
     lines = (line for cell in notebook.cells for line in cell.source.splitlines())
     return next((line[2:].strip() for line in lines if line.startswith("# ")), "")

@@ -1,4 +1,4 @@
-"""What every built page has to have: links that lead somewhere, described pictures, small size."""
+"""Checks of built pages: links lead somewhere, pictures have descriptions, sizes are small."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 MOST_BYTES = 5_000_000
-"""Of a page, with the pictures and widgets that are embedded in it."""
+"""Largest size of a page, with the pictures and widgets that are embedded in it."""
 
 
 class _Page(html.parser.HTMLParser):
-    """Collects where a page links to, the names that can be linked to, and its pictures."""
+    """Collects a page's links, the names to which others can link, and undescribed pictures."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -22,11 +22,11 @@ class _Page(html.parser.HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.links += [link for key in ("href", "src") if (link := given.get(key))]
-        self.names |= {name for key in ("id", "name") if (name := given.get(key))}
-        if tag == "img" and not (given.get("alt") or "").strip():
-            self.undescribed.append((given.get("src") or "")[-60:])
+        values = dict(attrs)
+        self.links += [link for key in ("href", "src") if (link := values.get(key))]
+        self.names |= {name for key in ("id", "name") if (name := values.get(key))}
+        if tag == "img" and not (values.get("alt") or "").strip():
+            self.undescribed.append((values.get("src") or "")[-60:])
 
 
 def faults(folder: Path) -> Iterator[str]:
@@ -35,7 +35,7 @@ def faults(folder: Path) -> Iterator[str]:
     Parameters
     ----------
     folder : Path
-        The one with ``index.html``.
+        Folder of the pages, with ``index.html``.
 
     Yields
     ------

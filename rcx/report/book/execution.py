@@ -13,25 +13,25 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
-# Otherwise every kernel prints that it runs "over TCP without encryption".
+# Without this argument, every kernel prints that it runs "over TCP without encryption".
 _QUIET_KERNEL = ["--IPKernelApp.log_level=50"]
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why a chapter could not be run to its end.
+class ChapterFailure:
+    """Reason why a chapter could not be run to its end.
 
     Attributes
     ----------
     summary : str
-        One sentence.
+        The reason in one sentence.
     cell : int
-        The number of the failing cell in the notebook, or 0 where it is not known.
+        Number of the failing cell in the notebook, or 0 if it is not known.
     source : str
-        The source of the failing cell.
+        Source of the failing cell.
     traceback : str
-        Its traceback, without colours.
+        Traceback of the error, without colours.
     """
 
     summary: str
@@ -40,7 +40,7 @@ class Failure:
     traceback: str = ""
 
     def __str__(self) -> str:
-        """Put together what there is to read."""
+        """Join the reason, the cell and the traceback."""
         parts = [self.summary]
         if self.source:
             parts.append("The cell:\n" + _indented(self.source))
@@ -51,45 +51,46 @@ class Failure:
 
 @dataclass(frozen=True)
 class Execution:
-    """A chapter that has been run.
+    """A run of a chapter.
 
     Attributes
     ----------
     notebook : NotebookNode
         The notebook with its outputs, up to the failing cell if there is one.
-    failure : Failure or None
-        None where every cell ran.
+    failure : ChapterFailure or None
+        Reason why the chapter was not run to its end. None if every cell ran.
     retried : str or None
-        Why the chapter was run a second time, None where it was not.
+        Reason why the chapter was run a second time. None if it was run once.
     """
 
     notebook: NotebookNode
-    failure: Failure | None = None
+    failure: ChapterFailure | None = None
     retried: str | None = None
 
 
 def run_chapter(
     notebook: NotebookNode, parameters: dict[str, Any], *, folder: Path, cell_timeout: int
 ) -> Execution:
-    """Run a chapter with parameters, in a kernel of its own.
+    """Run a chapter with parameters, in its own kernel.
 
-    A kernel that dies or hangs is tried a second time; a cell that raises is not.
+    If the kernel dies or hangs, the chapter is run a second time. If a cell raises an error, it is
+    not.
 
     Parameters
     ----------
     notebook : NotebookNode
-        The chapter, not changed.
+        The chapter. It is not changed.
     parameters : dict of str to object
-        What replaces the defaults of its cell tagged ``parameters``.
+        Values that replace defaults of the cell tagged ``parameters``.
     folder : Path
         The kernel's working directory.
     cell_timeout : int
-        Seconds that one cell may take.
+        Most seconds that one cell may take.
 
     Returns
     -------
     Execution
-        The notebook with its outputs, and what went wrong if something did.
+        The notebook with its outputs, and the failure if there was one.
     """
     retried = None
     for attempt in (1, 2):
@@ -108,7 +109,7 @@ def run_chapter(
                     extra_arguments=_QUIET_KERNEL,
                 )
             except PapermillExecutionError as error:
-                failure = Failure(
+                failure = ChapterFailure(
                     summary=f"A cell raised {error.ename}: {error.evalue}",
                     cell=error.cell_index,
                     source=error.source,
@@ -119,14 +120,14 @@ def run_chapter(
                 if attempt == 1:
                     retried = reason
                     continue
-                failure = Failure(f"The kernel hung or died, twice. {reason}")
-            return Execution(_tidied(after if after.exists() else before), failure, retried)
+                failure = ChapterFailure(f"The kernel hung or died, twice. {reason}")
+            return Execution(_tidy(after if after.exists() else before), failure, retried)
     raise AssertionError("unreachable: the second attempt returns")
 
 
-def _tidied(path: Path) -> NotebookNode:
-    """Read an executed notebook without papermill's marks; keep the source map in step."""
-    notebook = remove_error_markers(nbformat.read(path, as_version=4))
+def _tidy(path: Path) -> NotebookNode:
+    """Read an executed notebook, remove papermill's marks, and bring the source map up to date."""
+    notebook: NotebookNode = remove_error_markers(nbformat.read(path, as_version=4))
     notebook.metadata.pop("papermill", None)
     source_map = notebook.metadata.get("source_map")
     for number, cell in enumerate(notebook.cells):

@@ -19,6 +19,13 @@ from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 import rcx
+from rcx.report.book.chapter_store import (
+    ChapterStore,
+    chapter_key,
+    folder_key,
+    library_versions,
+    package_key,
+)
 from rcx.report.book.chapters import (
     declared_parameters,
     notebook_of,
@@ -27,29 +34,23 @@ from rcx.report.book.chapters import (
 )
 from rcx.report.book.checks import faults
 from rcx.report.book.execution import run_chapter
-from rcx.report.book.kept import (
-    ChapterStore,
-    chapter_key,
-    folder_key,
-    machine_facts,
-    package_key,
-)
 from rcx.report.book.notebooks import describe_images, launch_buttons, publish
-from rcx.report.book.numbered import number_tables
 from rcx.report.book.parameters import (
     ParameterError,
     check_settings,
     parameters_for,
     settings_from,
 )
+from rcx.report.book.tables import number_tables
 from rcx.report.results import FOLDER_VARIABLE, ChapterRun, read_runs, write_run
+from rcx.system.machine import machine_facts
 
 _log = logging.getLogger(__name__)
 _SUFFIX = ".py"
 
 
 class _Book:
-    """What the reader has to know of the running build, which hands it a chapter's text alone."""
+    """State of the running build. Sphinx hands the reader of chapters nothing but their text."""
 
     app: Sphinx
     package: str
@@ -86,7 +87,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def run_for_book(text: str) -> NotebookNode:
-    """Run the chapter that is being read, or take it from the store where nothing changed.
+    """Run the chapter that is being read, or take it from the store if nothing has changed.
 
     Parameters
     ----------
@@ -96,8 +97,8 @@ def run_for_book(text: str) -> NotebookNode:
     Returns
     -------
     NotebookNode
-        The executed notebook. Where a cell failed, the notebook up to that cell: the failure is
-        logged as an error and the build goes on, to end with status 1.
+        The executed notebook. If a cell fails, it is the notebook up to that cell. The failure is
+        logged as an error, the build goes on, and its exit status is 1.
     """
     env = _Book.app.env
     chapter = env.docname
@@ -106,13 +107,13 @@ def run_for_book(text: str) -> NotebookNode:
     declared = declared_parameters(notebook)
     parameters = parameters_for(chapter, declared, _Book.app.config.rcx_parameters)
     key = _key(chapter, path, parameters)
-    if kept := _Book.store.load(chapter, key):
+    if stored := _Book.store.load(chapter, key):
         _log.info(f"chapter {chapter}: unchanged")
         _keys_of(env)[chapter] = key
-        return _told(kept)
+        return _published(stored)
 
-    every = sorted(name for name in env.found_docs if env.doc2path(name).endswith(_SUFFIX))
-    _log.info(f"chapter {chapter}: running, {every.index(chapter) + 1} of {len(every)}")
+    chapters = sorted(name for name in env.found_docs if env.doc2path(name).endswith(_SUFFIX))
+    _log.info(f"chapter {chapter}: running, {chapters.index(chapter) + 1} of {len(chapters)}")
     values = {name: _literal(default) for name, default in declared.items()} | parameters
     timeouts = _Book.app.config.rcx_cell_timeout
     timeout = timeouts.get(values.get("profile"), max(timeouts.values()))
@@ -126,26 +127,26 @@ def run_for_book(text: str) -> NotebookNode:
         "parameters": values,
         "seconds": round(seconds, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine_facts(),
+        "machine": machine_facts() | library_versions(),
         "failed": execution.failure is not None,
     }
     if execution.retried:
         _log.info(f"chapter {chapter}: run a second time after {execution.retried}")
     if execution.failure is None:
         _log.info(f"chapter {chapter}: ran in {seconds:.1f} s")
-        _Book.store.keep(chapter, key, execution.notebook)
+        _Book.store.save(chapter, key, execution.notebook)
         _keys_of(env)[chapter] = key
     else:
         _keys_of(env).pop(chapter, None)
         source_map = execution.notebook.metadata.get("source_map")
         line = source_map[execution.failure.cell] + 1 if source_map else None
-        _Book.app.statuscode = 1  # before the error, which ends a build under -W
+        _Book.app.statuscode = 1  # before the error is logged, which ends a build under -W
         _log.error(f"chapter {chapter}: {execution.failure}", location=(chapter, line))
-    return _told(execution.notebook)
+    return _published(execution.notebook)
 
 
-def _told(notebook: NotebookNode) -> NotebookNode:
-    """Tell the pages that read other chapters of this one; describe its pictures."""
+def _published(notebook: NotebookNode) -> NotebookNode:
+    """Write the chapter's run for the pages that read other chapters, and describe its pictures."""
     write_run(_Book.results, ChapterRun.of(notebook))
     describe_images(notebook)
     return notebook
@@ -154,12 +155,12 @@ def _told(notebook: NotebookNode) -> NotebookNode:
 def _literal(default: str) -> Any:
     try:
         return ast.literal_eval(default)
-    except (ValueError, SyntaxError):  # an expression, shown as it is written
+    except (ValueError, SyntaxError):  # The default is an expression, which is shown as it is.
         return default
 
 
 def _begin(app: Sphinx, config: Config) -> None:
-    """Take the parameters of the environment, so that Sphinx sees when they change."""
+    """Add the parameters from the environment, so that Sphinx notices when they change."""
     try:
         config.rcx_parameters = settings_from(config.rcx_parameters, os.environ)
     except ParameterError as error:
@@ -174,10 +175,11 @@ def _begin(app: Sphinx, config: Config) -> None:
 def _outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
-    """Name what to read again: chapters that failed, or whose key has changed; what sums them up.
+    """Name the pages to read again.
 
-    A summary is read last, as its name comes last, and knows only then what the others found. The
-    first page shows a part of one.
+    These are the chapters that failed, the chapters whose key has changed, the summaries and the
+    first page, which shows a part of a summary. A summary's name comes last in the alphabet, so
+    that it is read after the results that it shows have been written.
     """
     settings = app.config.rcx_parameters
     paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
@@ -188,23 +190,23 @@ def _outdated(
     except ParameterError as error:
         raise ConfigError(str(error)) from error
     summaries, runs = set(app.config.rcx_summaries), read_runs(_Book.results)
-    again = [app.config.root_doc, *(name for name in chapters if name in summaries)]
+    outdated = [app.config.root_doc, *(name for name in chapters if name in summaries)]
     for name, path in chapters.items():
         if name not in summaries:
             key = _key(name, path, parameters_for(name, declared[name], settings))
             if _keys_of(env).get(name) != key or name not in runs or runs[name].key != key:
-                again.append(name)
-    return again
+                outdated.append(name)
+    return outdated
 
 
 def _key(name: str, path: Path, parameters: dict[str, Any]) -> str:
     summaries = _Book.app.config.rcx_summaries
-    read = folder_key(_Book.results, summaries) if name in summaries else ""
-    return chapter_key(path.read_text(encoding="utf-8"), parameters, _Book.package, read)
+    results = folder_key(_Book.results, summaries) if name in summaries else ""
+    return chapter_key(path.read_text(encoding="utf-8"), parameters, _Book.package, results)
 
 
 def _keys_of(env: BuildEnvironment) -> dict[str, str]:
-    """Return the key under which each chapter was last read; Sphinx keeps it between builds."""
+    """Return the keys of the chapters as they were last read. Sphinx keeps them between builds."""
     keys: dict[str, str] = vars(env).setdefault("rcx_keys", {})
     return keys
 
@@ -212,7 +214,7 @@ def _keys_of(env: BuildEnvironment) -> dict[str, str]:
 def _drop_repeated_scripts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Leave each script once: Sphinx lists inline ones twice, and sphinx-thebe's then fails."""
+    """Keep each script once. Sphinx lists inline scripts twice, and sphinx-thebe's then fails."""
     scripts = {
         (script.filename or "", *sorted(script.attributes.items())): script
         for script in context.get("script_files", [])
@@ -223,7 +225,7 @@ def _drop_repeated_scripts(
 def _offer_notebook(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Let the theme's download button offer the executed chapter."""
+    """Make the theme's download button offer the executed chapter."""
     if page in _keys_of(app.env):
         context["ipynb_source"] = f"{page}.ipynb"
 
@@ -231,13 +233,13 @@ def _offer_notebook(
 def _offer_launch(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
 ) -> None:
-    """Add buttons that open the executed chapter elsewhere, where the repository is known."""
+    """Add buttons that open the executed chapter elsewhere, if the repository is known."""
     if page in _keys_of(app.env) and "header_buttons" in context:
         context["header_buttons"] += launch_buttons(page, app.config.rcx_repository)
 
 
 def _finish(app: Sphinx, error: Exception | None) -> None:
-    """Write the executed chapters where the download buttons point, and check all pages."""
+    """Write the executed chapters to where the download buttons point, and check all pages."""
     if error is not None or app.builder.format != "html":
         return
     for chapter, key in _keys_of(app.env).items():

@@ -1,4 +1,4 @@
-"""Executed chapters as notebooks: for download, and to be opened on Binder or Colab."""
+"""Executed chapters as notebooks, to be downloaded or to be opened on Binder or Colab."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 BRANCH, FOLDER = "notebooks", "notebooks"
-"""Where the launch buttons look for what ``make notebooks`` wrote."""
+"""Branch and folder where the launch buttons look for the notebooks of ``make notebooks``."""
 
 
 def describe_images(notebook: NotebookNode) -> None:
-    """Give pictures in outputs the text that describes them, where a figure told it.
+    """Copy the descriptions of pictures from the outputs of a cell to the cell.
 
-    A figure puts its description into the metadata of its output, and myst-nb reads that of a
-    cell; what a cell says already is left.
+    A figure describes itself in the metadata of its output, but myst-nb reads the metadata of the
+    cell. A description that the cell already has is kept.
     """
     for cell in notebook.cells:
-        told = [
-            text["alt"]
+        descriptions = [
+            metadata["alt"]
             for output in cell.get("outputs", [])
-            for text in output.get("metadata", {}).values()
-            if isinstance(text, dict) and "alt" in text
+            for metadata in output.get("metadata", {}).values()
+            if isinstance(metadata, dict) and "alt" in metadata
         ]
-        if told:
+        if descriptions:
             options = cell.metadata.setdefault("mystnb", {}).setdefault("image", {})
-            options.setdefault("alt", "; ".join(dict.fromkeys(told)))
+            options.setdefault("alt", "; ".join(dict.fromkeys(descriptions)))
 
 
 def publish(notebook: NotebookNode, path: Path, repository: str = "") -> None:
@@ -38,12 +38,12 @@ def publish(notebook: NotebookNode, path: Path, repository: str = "") -> None:
     Parameters
     ----------
     notebook : NotebookNode
-        As it was run.
+        The executed chapter. It is not changed.
     path : Path
-        Where to.
+        File to write.
     repository : str
-        Address of the project; with it, a first cell installs the package from there where it is
-        missing, as on Colab.
+        Address of the project. With it, a first cell installs the package from there, for places
+        such as Colab that do not have it. Without it, a first cell says how to install the package.
     """
     published = copy.deepcopy(notebook)
     published.metadata.pop("source_map", None)
@@ -61,29 +61,34 @@ def publish(notebook: NotebookNode, path: Path, repository: str = "") -> None:
 
 
 def launch_buttons(chapter: str, repository: str) -> list[dict[str, Any]]:
-    """Buttons for the head of a chapter's page, in the form that the theme takes.
+    """Make the buttons for the head of a chapter's page, in the form that the theme takes.
 
     Parameters
     ----------
     chapter : str
-        The chapter's name.
+        Name of the chapter.
     repository : str
-        ``https://github.com/OWNER/NAME``; empty for no buttons.
+        ``https://github.com/OWNER/NAME``, or an empty text for no buttons.
+
+    Returns
+    -------
+    list of dict
+        A group of buttons, or nothing.
 
     Raises
     ------
     ValueError
-        If it is another kind of address.
+        If the repository has another kind of address.
     """
     if not repository:
         return []
-    host, _, place = repository.removesuffix("/").partition("https://github.com/")
-    if host or place.count("/") != 1:
+    host, _, project = repository.removesuffix("/").partition("https://github.com/")
+    if host or project.count("/") != 1:
         raise ValueError(f"rcx_repository must be https://github.com/OWNER/NAME, not {repository}")
     file = f"{FOLDER}/{chapter}.ipynb"
     addresses = {
-        "Binder": f"https://mybinder.org/v2/gh/{place}/{BRANCH}?urlpath=lab/tree/{file}",
-        "Colab": f"https://colab.research.google.com/github/{place}/blob/{BRANCH}/{file}",
+        "Binder": f"https://mybinder.org/v2/gh/{project}/{BRANCH}?urlpath=lab/tree/{file}",
+        "Colab": f"https://colab.research.google.com/github/{project}/blob/{BRANCH}/{file}",
     }
     buttons = [
         {"type": "link", "url": url, "text": name, "icon": "fas fa-play",

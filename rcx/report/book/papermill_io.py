@@ -1,6 +1,6 @@
-"""Let papermill read a chapter by its path: ``papermill book/<chapter>.py out.ipynb``.
+"""Reading of chapters by papermill: ``papermill book/<chapter>.py out.ipynb``.
 
-Papermill picks a handler by how a path begins; ``pyproject.toml`` registers this one for
+Papermill chooses a handler by the beginning of the path. ``pyproject.toml`` registers this one for
 ``book/``, ``./book/`` and ``jupytext://``.
 """
 
@@ -12,12 +12,15 @@ from papermill.iorw import LocalHandler
 
 _SCHEME = "jupytext://"
 
-# Papermill knows two endings only, and would complain of the third that it has just been taught.
+# Papermill warns of every ending but two, although this handler reads files of a third one.
 warnings.filterwarnings("ignore", message=r"The specified file \(.*\.py\) does not end in one of")
 
 
-class ChapterHandler(LocalHandler):
-    """Local files, where a ``.py`` file is read as a jupytext percent script."""
+class ChapterHandler:
+    """Handler of local files that reads a ``.py`` file as a jupytext percent script."""
+
+    def __init__(self) -> None:
+        self._local = LocalHandler()
 
     def read(self, path: str) -> str:
         """Read a notebook.
@@ -25,7 +28,7 @@ class ChapterHandler(LocalHandler):
         Parameters
         ----------
         path : str
-            A percent script or any notebook, with or without ``jupytext://`` before it.
+            Path of a percent script or of a notebook, with or without ``jupytext://`` before it.
 
         Returns
         -------
@@ -34,10 +37,10 @@ class ChapterHandler(LocalHandler):
         """
         path = path.removeprefix(_SCHEME)
         if not path.endswith(".py"):
-            return super().read(path)
+            return str(self._local.read(path))
         from rcx.report.book.chapters import read_chapter
 
-        return nbformat.writes(read_chapter(Path(path)))
+        return str(nbformat.writes(read_chapter(Path(path))))
 
     def write(self, buf: str, path: str) -> None:
         """Write a notebook.
@@ -47,17 +50,25 @@ class ChapterHandler(LocalHandler):
         buf : str
             The notebook as JSON.
         path : str
-            Where to; never over a chapter, which is a script and stays one.
+            Path of the notebook. It cannot be that of a chapter, which stays a script.
 
         Raises
         ------
         ValueError
-            If `path` is that of a script.
+            If the path is that of a script.
         """
         path = path.removeprefix(_SCHEME)
         if path.endswith(".py"):
             raise ValueError(f"{path} would be overwritten by a notebook; name an .ipynb file.")
-        super().write(buf, path)
+        self._local.write(buf, path)
+
+    def listdir(self, path: str) -> list[str]:
+        """List a folder."""
+        return list(self._local.listdir(path.removeprefix(_SCHEME)))
+
+    def pretty_path(self, path: str) -> str:
+        """Return a path as papermill shows it."""
+        return str(self._local.pretty_path(path))
 
 
 handler = ChapterHandler()

@@ -1,4 +1,4 @@
-"""Which parameters a chapter is run with: the book's settings, then the environment's."""
+"""Parameters of chapters, from the book's configuration and from the environment."""
 
 import ast
 import json
@@ -6,31 +6,34 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 EVERY_CHAPTER = "*"
+"""Key of the parameters that all chapters get."""
+
 Settings = dict[str, dict[str, Any]]
+"""Parameters by chapter and name."""
 
 
 class ParameterError(ValueError):
-    """A parameter that cannot be understood, or that no chapter declares."""
+    """Error of a parameter that cannot be understood, or that no chapter declares."""
 
 
 def settings_from(configured: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
-    """Join the book's parameters with those of the environment, which win.
+    """Join the parameters of the configuration with those of the environment, which have priority.
 
     Parameters
     ----------
     configured : mapping
-        ``rcx_parameters`` of ``_config.yml``: for each chapter, and for all of them under
-        ``"*"``, the parameters by name.
+        ``rcx_parameters`` of ``_config.yml``: the parameters of each chapter by name, and under
+        ``"*"`` those of all chapters.
     environment : mapping
         Environment variables. ``PROFILE`` sets the parameter ``profile`` of every chapter.
-        ``RCX_PARAMETERS`` is a JSON object of the same form as `configured`, or of parameters
-        for every chapter, or ``name=value`` pairs separated by spaces, where
-        ``chapter.name=value`` concerns one chapter.
+        ``RCX_PARAMETERS`` sets others. It holds pairs ``name=value`` for every chapter and
+        ``chapter.name=value`` for one, separated by spaces. Or it is a JSON object of parameters
+        for every chapter, or of the same form as ``configured``.
 
     Returns
     -------
     dict of str to dict
-        Parameters by chapter, those for every chapter under ``"*"``.
+        Parameters by chapter. Those for every chapter stand under ``"*"``.
 
     Raises
     ------
@@ -53,21 +56,22 @@ def settings_from(configured: Mapping[str, Any], environment: Mapping[str, str])
 
 
 def parameters_for(chapter: str, declared: Iterable[str], settings: Settings) -> dict[str, Any]:
-    """Choose the parameters of one chapter.
+    """Select the parameters of one chapter.
 
     Parameters
     ----------
     chapter : str
-        The chapter's name.
+        Name of the chapter.
     declared : iterable of str
-        The names that the chapter declares.
+        Names of the parameters that the chapter declares.
     settings : dict
-        What :func:`settings_from` returned.
+        Parameters as from `settings_from`.
 
     Returns
     -------
     dict of str to object
-        The chapter's own settings, and of those for every chapter the ones it declares.
+        The parameters that are set for this chapter, and of those that are set for every chapter
+        the ones that this chapter declares.
     """
     known = set(declared)
     shared = {k: v for k, v in settings.get(EVERY_CHAPTER, {}).items() if k in known}
@@ -75,19 +79,19 @@ def parameters_for(chapter: str, declared: Iterable[str], settings: Settings) ->
 
 
 def check_settings(declared: Mapping[str, Iterable[str]], settings: Settings) -> None:
-    """Check that every setting reaches a chapter.
+    """Check that every parameter that is set reaches a chapter.
 
     Parameters
     ----------
     declared : mapping of str to iterable of str
-        The names that each chapter of the book declares.
+        Names of the parameters that each chapter of the book declares.
     settings : dict
-        What :func:`settings_from` returned.
+        Parameters as from `settings_from`.
 
     Raises
     ------
     ParameterError
-        If a chapter does not exist, or a parameter is not declared where it is set.
+        If there is no such chapter, or the chapter does not declare the parameter.
     """
     everywhere = {name for names in declared.values() for name in names}
     for chapter, values in settings.items():
@@ -107,7 +111,7 @@ def check_settings(declared: Mapping[str, Iterable[str]], settings: Settings) ->
 
 
 def _environment_triples(text: str) -> list[tuple[str, str, Any]]:
-    """Split ``RCX_PARAMETERS`` into (chapter, name, value)."""
+    """Split ``RCX_PARAMETERS`` into triples of chapter, name and value."""
     text = text.strip()
     if not text.startswith("{"):
         return [_pair(word) for word in text.split()]
@@ -118,14 +122,14 @@ def _environment_triples(text: str) -> list[tuple[str, str, Any]]:
     triples = []
     for key, value in values.items():
         if isinstance(value, dict):
-            triples += [(key, name, each) for name, each in value.items()]
+            triples += [(key, name, setting) for name, setting in value.items()]
         else:
             triples.append((EVERY_CHAPTER, key, value))
     return triples
 
 
 def _pair(word: str) -> tuple[str, str, Any]:
-    """Read ``name=value`` or ``chapter.name=value``; a value that is no literal is text."""
+    """Read ``name=value`` or ``chapter.name=value``. A value that is no Python literal is text."""
     key, equals, value = word.partition("=")
     chapter, _, name = key.rpartition(".")
     if not (equals and name):
@@ -133,10 +137,10 @@ def _pair(word: str) -> tuple[str, str, Any]:
             f"RCX_PARAMETERS: {word!r} is not of the form name=value or chapter.name=value."
         )
     try:
-        read = ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
+        parsed = ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
     except (ValueError, SyntaxError):
-        read = value
-    return chapter or EVERY_CHAPTER, name, read
+        parsed = value
+    return chapter or EVERY_CHAPTER, name, parsed
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Tables of cells, numbered like figures: a Sphinx extension beside myst-nb."""
+"""Numbers for the tables that cells show, which myst-nb would count as figures."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sphinx.transforms import SphinxTransform
 from sphinx.writers.html5 import HTML5Translator
 
 PREFIX = "tab-"
-"""A cell's figure, ``mystnb={"figure": {"name": "tab-losses"}}``, is a table by its name."""
+"""Figures whose names begin so are tables: ``mystnb={"figure": {"name": "tab-losses"}}``."""
 
 
 class CaptionedTable(nodes.figure):
-    """A cell's output with a caption that counts as a table's."""
+    """Output of a cell that has a caption and counts as a table."""
 
 
-class _TellTables(SphinxTransform):
-    """Take figures for tables by their names, before labels are collected."""
+class _FindTables(SphinxTransform):
+    """Turn figures into tables by their names, before Sphinx collects the labels."""
 
     default_priority = 500
 
@@ -32,7 +32,9 @@ class _TellTables(SphinxTransform):
 
 
 def _caption(node: nodes.Element) -> str:
-    return next(child.astext() for child in node if isinstance(child, nodes.caption))
+    captions = (child for child in node if isinstance(child, nodes.caption))
+    text: str = next(captions).astext()
+    return text
 
 
 def _visit(translator: HTML5Translator, node: nodes.Element) -> None:
@@ -44,6 +46,6 @@ def _depart(translator: HTML5Translator, node: nodes.Element) -> None:
 
 
 def number_tables(app: Sphinx) -> None:
-    """Count captioned tables of cells with the book's other tables."""
-    app.add_transform(_TellTables)
+    """Number the captioned tables of cells together with the book's other tables."""
+    app.add_transform(_FindTables)
     app.add_enumerable_node(CaptionedTable, "table", _caption, html=(_visit, _depart))

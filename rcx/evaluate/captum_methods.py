@@ -1,0 +1,151 @@
+"""The methods of captum as functions of one image, and the superpixels of KernelSHAP.
+
+Importing this module needs the extra ``rcx[baselines]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from captum.attr import (
+    GuidedBackprop,
+    IntegratedGradients,
+    KernelShap,
+    LayerGradCam,
+    NoiseTunnel,
+    Saliency,
+)
+from skimage.segmentation import slic
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from rcx.classifiers.classifier import Classifier, ClassifierError
+
+_BATCH = 16  # images in one pass through the network
+_PATH_STEPS = 32  # points of the integral; the publication uses 20 to 300
+_NOISE_SAMPLES = 32
+_NOISE = 0.15  # standard deviation; the publication recommends 10 to 20 % of the range
+_SEGMENTS = 50  # superpixels, the unknowns of the regression
+_COALITIONS = 256  # five for each unknown
+
+
+def _integrated_gradients(model: Classifier, image: Tensor, target: int) -> Tensor:
+    gradients = IntegratedGradients(model).attribute(
+        image,
+        baselines=_mean_colour(image),
+        target=target,
+        n_steps=_PATH_STEPS,
+        internal_batch_size=_BATCH,
+    )
+    return _magnitude(gradients)
+
+
+def _smooth_grad(model: Classifier, image: Tensor, target: int) -> Tensor:
+    gradients = NoiseTunnel(Saliency(model)).attribute(
+        image,
+        nt_type="smoothgrad",
+        nt_samples=_NOISE_SAMPLES,
+        nt_samples_batch_size=_BATCH,
+        stdevs=_NOISE,
+        target=target,
+        abs=False,
+    )
+    return _magnitude(gradients)
+
+
+def _grad_cam(model: Classifier, image: Tensor, target: int) -> Tensor:
+    layer = _last_feature_map(model, image)
+    coarse: Tensor = LayerGradCam(model, layer).attribute(image, target, relu_attributions=True)
+    height, width = image.shape[-2:]
+    return interpolate(coarse, (height, width), mode="bilinear", align_corners=False)[:, 0]
+
+
+def _guided_backprop(model: Classifier, image: Tensor, target: int) -> Tensor:
+    return _magnitude(GuidedBackprop(model).attribute(image, target))
+
+
+def _kernel_shap(model: Classifier, image: Tensor, target: int) -> Tensor:
+    segments = _superpixels(image[0].detach().cpu())
+    with torch.no_grad():
+        values: Tensor = KernelShap(model).attribute(
+            image,
+            baselines=_mean_colour(image),
+            target=target,
+            feature_mask=segments.to(image.device)[None, None],
+            n_samples=_COALITIONS,
+            perturbations_per_eval=_BATCH,
+        )
+    # every pixel and colour of a superpixel has the superpixel's value
+    return values[:, 0].clamp_min(0)
+
+
+def _superpixels(image: Tensor) -> Tensor:
+    """Number of each pixel's superpixel, ``(H, W)`` int64, from 0; about `_SEGMENTS` of them.
+
+    An image without edges, or with too many, has no usable superpixels; it is cut into squares.
+    """
+    pixels = image.permute(1, 2, 0).double().numpy()
+    has_colours = pixels.shape[-1] == 3
+    for compactness in (10, 1e3):  # weight of the distance in space against that in colour
+        segments = slic(
+            pixels,
+            _SEGMENTS,
+            compactness=compactness,
+            start_label=0,
+            channel_axis=-1,
+            convert2lab=has_colours,
+        )
+        if segments.max() >= _SEGMENTS // 2:
+            return torch.from_numpy(segments)
+    height, width = image.shape[1:]
+    side = round(_SEGMENTS**0.5)
+    rows = torch.arange(height) * min(side, height) // height
+    columns = torch.arange(width) * min(side, width) // width
+    squares: Tensor = rows[:, None] * min(side, width) + columns
+    return squares
+
+
+def _mean_colour(image: Tensor) -> Tensor:
+    return image.mean((2, 3), keepdim=True).expand_as(image)
+
+
+def _magnitude(gradients: Tensor) -> Tensor:
+    return gradients.abs().sum(1)
+
+
+def _last_feature_map(model: Classifier, image: Tensor) -> nn.Module:
+    """Find the last module whose output has channels, more than one row and more than one column.
+
+    Adaptive pooling does not count, because its output no longer has the network's positions.
+    """
+    last: list[nn.Module] = []
+
+    def remember(module: nn.Module, _: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
+            last[:] = [module]
+
+    pooling = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+    hooks = [
+        module.register_forward_hook(remember)
+        for module in model.model.modules()
+        if not isinstance(module, pooling)
+    ]
+    with torch.no_grad():
+        model(image)
+    for hook in hooks:
+        hook.remove()
+    if not last:
+        raise ClassifierError(f"GradCAM does not apply to {model.name}: it has no feature map")
+    return last[0]
+
+
+METHODS: dict[str, Callable[[Classifier, Tensor, int], Tensor]] = {
+    "integrated gradients": _integrated_gradients,
+    "SmoothGrad": _smooth_grad,
+    "GradCAM": _grad_cam,
+    "guided backprop": _guided_backprop,
+    "KernelSHAP": _kernel_shap,
+}
+"""Each method takes a classifier, an image ``(1, C, H, W)`` and a class; it returns a map
+``(1, H, W)``."""

@@ -1,0 +1,108 @@
+"""Solutions for several lambdas, each continued from that of a neighbouring lambda."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from rcx.explain.group import StepCounter
+from rcx.solver.loop import solve
+from rcx.solver.problem import Problem, Solution
+from rcx.solver.settings import SolverSettings
+
+
+class _Move(NamedTuple):
+    """A solve that starts at the solution of a neighbouring lambda.
+
+    Attributes
+    ----------
+    start, end : int
+        Positions of the neighbour and of the lambda itself, among the rising lambdas.
+    settings : SolverSettings
+        The settings of the solve.
+    """
+
+    start: int
+    end: int
+    settings: SolverSettings
+
+
+def continued_settings(solver: SolverSettings, factor: float = 2.0) -> SolverSettings:
+    """Shorten a schedule for a solve that continues the solution of another lambda.
+
+    Parameters
+    ----------
+    solver : SolverSettings
+        The settings of the first solve.
+    factor : float
+        The new lambda as a multiple of the other one, positive.
+
+    Returns
+    -------
+    SolverSettings
+        A ninth of the steps for each doubling or halving of lambda, counted as at least one and at
+        most four of these. All steps are taken, because the residual means little after so few.
+    """
+    doublings = min(4.0, max(1.0, abs(math.log2(factor))))
+    changes = {
+        "steps": max(1, int(solver.steps * doublings) // 9),
+        "early_share": 0.0,
+        "decay_share": 1.0 if solver.decay_share else 0.0,
+        "overshoot": 1.0,
+        "stop_early": False,
+    }
+    return solver.model_copy(update=changes)
+
+
+def _moves(rising: Sequence[float], solver: SolverSettings) -> list[_Move]:
+    """List all moves in their order: from the middle lambda upwards, then downwards.
+
+    A path from the smallest lambda would keep too much, because its solution keeps much that does
+    not matter. A path from the largest lambda could begin with an empty mask.
+    """
+    middle = len(rising) // 2
+    pairs = [(end - 1, end) for end in range(middle + 1, len(rising))]
+    pairs += [(end + 1, end) for end in range(middle - 1, -1, -1)]
+    return [
+        _Move(start, end, continued_settings(solver, rising[end] / rising[start]))
+        for start, end in pairs
+    ]
+
+
+def path_steps(rising: Sequence[float], solver: SolverSettings) -> int:
+    """Largest number of steps that a path over rising lambdas can take."""
+    return solver.steps + sum(move.settings.steps for move in _moves(rising, solver))
+
+
+def solve_path(
+    problem: Problem, rising: Sequence[float], solver: SolverSettings, counter: StepCounter
+) -> list[Solution]:
+    """Solve a problem for the middle lambda, and from there for all others.
+
+    A mask changes little from one lambda to the next, so that a part of the schedule is enough.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem for the middle lambda.
+    rising : sequence of float
+        All lambdas, in rising order.
+    solver : SolverSettings
+        The settings for the middle lambda. The others take fewer steps, see `continued_settings`.
+    counter : StepCounter
+        Reports the progress.
+
+    Returns
+    -------
+    list of Solution
+        One for each lambda, in rising order.
+    """
+    solutions = {len(rising) // 2: solve(problem, solver, counter.watch(solver.steps))}
+    for start, end, settings in _moves(rising, solver):
+        lambda_k = torch.full_like(problem.lambda_k, rising[end])
+        continuation = problem.continued(solutions[start], lambda_k)
+        solutions[end] = solve(continuation, settings, counter.watch(settings.steps))
+    return [solutions[index] for index in range(len(rising))]
