@@ -395,12 +395,9 @@ reference.solver_trials().reset_index().style.hide(axis="index").format(precisio
 # the class, and the empty one, with a lower loss. Of six raw photographs with probabilities from 0.10 to
 # 0.29, the published schedule, with 6 samples a step, kept the label of two, at losses of 0.219 and
 # 0.137; 300 steps without an overshoot lost all six. Once more with a quarter of the later step size,
-# the same two were kept, at losses of 0.227 and 0.133. An image that loses all of its class is therefore
-# solved again: without the overshoot, and with those smaller steps only if it is lost then too, because
-# they end far from the optimum. Where they came second for empty masks, Pixel RDE kept the label of a
-# photograph at a loss of 0.233, which ends at 0.040 without the overshoot.
+# the same two were kept, at losses of 0.227 and 0.133.
 #
-# That costs more than another solve, so the overshoot is better not large enough to lose a label. A
+# The overshoot is better not large enough to lose a label. A
 # fixed one has no good size, as the table shows: with four times $\lambda$ nothing is lost and much is
 # left undone, with eight or more labels are lost. So it answers to what it does. What an explanation
 # loses at most is known before the first step: the distortion of the empty mask, or $\lambda$ itself if
@@ -418,8 +415,8 @@ reference.solver_trials().reset_index().style.hide(axis="index").format(precisio
 #
 # A label can also be lost narrowly: the carbonara's, in some runs, at a loss of 0.229 to a class hardly more
 # probable, and gentler steps from the start kept it at 0.261, for three times the time. Thirty more steps
-# with a $\lambda$ smaller by a sixth keep it at 0.231, by the loss for $\lambda$ itself, so that this is tried
-# first. A still smaller $\lambda$ kept the neck brace, too, at 0.191, but gentler steps found it another mask
+# with a $\lambda$ smaller by a sixth keep it at 0.231, by the loss for $\lambda$ itself.
+# A still smaller $\lambda$ kept the neck brace, too, at 0.191, but gentler steps found it another mask
 # at 0.153 to 0.169, or ended with it at 0.201 with another seed. Forty steps with half of $\lambda$ kept it,
 # and forty more with $\lambda$ itself lost it again.
 #

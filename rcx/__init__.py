@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rcx.classifiers import Classifier, load_classifier
     from rcx.explain import CartoonX, Explanation, PixelRDE, explain_func
     from rcx.images import load_images, read_images
-    from rcx.report.scrubber import scrubber
+    from rcx.report.sliders import scrubber
     from rcx.solver import SolverSettings
     from rcx.starts import StartNetwork
 
@@ -29,7 +29,7 @@ _ROOMS = {
     "load_classifier": "classifiers",
     "load_images": "images",
     "read_images": "images",
-    "scrubber": "report.scrubber",
+    "scrubber": "report.sliders",
 }
 
 __all__ = [

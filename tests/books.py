@@ -1,4 +1,4 @@
-"""Small books with the real configuration, built as a user builds them."""
+"""Small books with the real configuration, built by the command that a user types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import ConsoleMessage, Page, Route
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -32,13 +32,13 @@ def build(root: Path, *arguments: str, **environment: str) -> subprocess.Complet
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,  # on a machine that has other work, too
+        timeout=600,  # also enough for a machine that has other work
         check=False,
     )
 
 
 def write_book(root: Path, *, index: str = "# A small book\n", **chapters: str) -> Path:
-    """Write a book with the real configuration and other chapters."""
+    """Write a book with the real configuration but other chapters."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     config["logo"] = config["html"]["favicon"] = str(ROOT / "book" / "logo.svg")
     del config["bibtex_bibfiles"]
@@ -63,7 +63,7 @@ def page(root: Path, name: str) -> str:
 
 @contextmanager
 def offline_tab(page: Path) -> Iterator[Page]:
-    """Open a built page in a browser that reaches no other host; fail on what goes wrong."""
+    """Open a built page in a browser without a network, and fail if the page reports an error."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine")
     from playwright.sync_api import sync_playwright
@@ -77,12 +77,16 @@ def offline_tab(page: Path) -> Iterator[Page]:
             faults.append(f"asked for {route.request.url}")
             route.abort()
 
+    def note_error(line: ConsoleMessage) -> None:
+        if line.type == "error":
+            faults.append(line.text)
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page()
         tab.route("**/*", local_only)
         tab.on("pageerror", lambda error: faults.append(f"page error: {error}"))
-        tab.on("console", lambda line: line.type == "error" and faults.append(line.text))
+        tab.on("console", note_error)
         tab.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
         tab.goto(page.as_uri())
         yield tab

@@ -1,4 +1,4 @@
-"""Explainers with few steps, and comparisons of explanations, that the tests of explainers share."""
+"""Explainers with few steps, and comparisons of explanations, which several tests share."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,19 +33,21 @@ METHODS = (cartoonx, pixel_rde)
 both_methods = pytest.mark.parametrize("method", METHODS)
 
 
-def assert_same_bits(one: Explanation, other: Explanation) -> None:
-    for (name, mine), (_, theirs) in zip(one.tensors(), other.tensors(), strict=True):
-        assert torch.equal(mine, theirs), name
-    for name, curve in one.history.items():
-        # NaN after an image has stopped
-        torch.testing.assert_close(curve, other.history[name], rtol=0, atol=0, equal_nan=True)
+def assert_same_bits(first: Explanation, second: Explanation) -> None:
+    for (name, expected), (_, actual) in zip(first.tensors(), second.tensors(), strict=True):
+        assert torch.equal(expected, actual), name
+    for name, curve in first.history.items():
+        # Curves are NaN after an image has stopped.
+        torch.testing.assert_close(curve, second.history[name], rtol=0, atol=0, equal_nan=True)
 
 
 def assert_same_rows(batch: Explanation, row: int, alone: Explanation, atol: float) -> None:
-    """Equal up to the rounding of other batch sizes."""
+    """Assert equality up to the rounding that depends on the size of a batch."""
     for name, values in batch.tensors():
-        one, other = values[row], dict(alone.tensors())[name][0]
-        if one.is_floating_point():
-            torch.testing.assert_close(one, other, atol=atol, rtol=1e-3, msg=f"{name} differs")
+        in_batch, single = values[row], dict(alone.tensors())[name][0]
+        if in_batch.is_floating_point():
+            torch.testing.assert_close(
+                in_batch, single, atol=atol, rtol=1e-3, msg=f"{name} differs"
+            )
         else:
-            assert torch.equal(one, other), name
+            assert torch.equal(in_batch, single), name

@@ -134,6 +134,16 @@ def make_objective(
     )
 
 
+def ones(objective: Objective) -> Tensor:
+    """Masks that keep the whole images."""
+    return torch.ones_like(objective.coefficients[:, 0])
+
+
+def lambdas(objective: Objective, *values: float) -> Tensor:
+    """One lambda for each image, or the same for all."""
+    return torch.tensor(values).to(objective.coefficients).expand(len(objective))
+
+
 def pixel_objective(seed: int, copies: int = 1, size: int = 3) -> Objective:
     """Objective of copies of a grey image with few pixels, for a linear classifier."""
     image = torch.rand(1, 1, size, size, generator=seeded(seed), dtype=torch.float64)
@@ -190,3 +200,8 @@ def solved(
 ) -> Solution:
     """Solve the problem of these parts."""
     return solve(Problem(objective, start, lambda_k, noise, momentum), settings, watch)
+
+
+def solve_bowl(problem: Bowl, lambda_k: Tensor, seed: int = 0, **settings: Any) -> Solution:
+    start = torch.ones_like(problem.curvature)
+    return solved(problem, start, lambda_k, SolverSettings(**settings), seeded(seed))

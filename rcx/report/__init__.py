@@ -1,29 +1,67 @@
 """The report: figures, tables, widgets and verdicts of the chapters, and the book around them.
 
-It runs a model only by calling the rooms below.
+It must not run a model except by calling the other rooms.
 """
 
-from rcx.report.curve_figures import curve_figure, lowest_areas, shown, sweep_figure
-from rcx.report.frames import MaskFrames, explanation_frames, method_frames
-from rcx.report.gallery import Gallery, GalleryEntry, gallery_entries
-from rcx.report.results import Result, read_runs, with_profile
-from rcx.report.scrubber import scrubber
-from rcx.report.start_figures import starts_figure
-from rcx.report.status import chapter_table, hash_table, machine_table
-from rcx.report.unsaid import (
-    MaskJudge,
-    normalisation_table,
-    photo_explanation_table,
-    photo_normalisation_table,
-)
-from rcx.report.verdicts import (
-    chapters_without_result,
-    other_results,
-    verdict_cards,
-    verdict_table,
-)
-from rcx.report.wavelet_figures import pyramid_figure
-from rcx.report.widgets import Frame, frame_slider
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rcx.report.curve_figures import curve_figure, lowest_areas, shown, sweep_figure
+    from rcx.report.frames import MaskFrames, explanation_frames, method_frames
+    from rcx.report.gallery import Gallery, GalleryEntry, gallery_entries
+    from rcx.report.results import Result, read_runs, with_profile
+    from rcx.report.sliders import scrubber
+    from rcx.report.start_figures import starts_figure
+    from rcx.report.status import chapter_table, hash_table, machine_table
+    from rcx.report.unsaid import (
+        MaskJudge,
+        normalisation_table,
+        photo_explanation_table,
+        photo_normalisation_table,
+    )
+    from rcx.report.verdicts import (
+        chapters_without_result,
+        other_results,
+        verdict_cards,
+        verdict_table,
+    )
+    from rcx.report.wavelet_figures import pyramid_figure
+    from rcx.report.widgets import Frame, frame_slider
+
+# Imported when first used, because Sphinx and papermill import this package for each chapter, and
+# need not wait for torch.
+_MODULES = {
+    "Frame": "widgets",
+    "Gallery": "gallery",
+    "GalleryEntry": "gallery",
+    "MaskFrames": "frames",
+    "MaskJudge": "unsaid",
+    "Result": "results",
+    "chapter_table": "status",
+    "chapters_without_result": "verdicts",
+    "curve_figure": "curve_figures",
+    "explanation_frames": "frames",
+    "frame_slider": "widgets",
+    "gallery_entries": "gallery",
+    "hash_table": "status",
+    "lowest_areas": "curve_figures",
+    "machine_table": "status",
+    "method_frames": "frames",
+    "normalisation_table": "unsaid",
+    "other_results": "verdicts",
+    "photo_explanation_table": "unsaid",
+    "photo_normalisation_table": "unsaid",
+    "pyramid_figure": "wavelet_figures",
+    "read_runs": "results",
+    "scrubber": "sliders",
+    "shown": "curve_figures",
+    "starts_figure": "start_figures",
+    "sweep_figure": "curve_figures",
+    "verdict_cards": "verdicts",
+    "verdict_table": "verdicts",
+    "with_profile": "results",
+}
 
 __all__ = [
     "Frame",
@@ -56,3 +94,13 @@ __all__ = [
     "verdict_table",
     "with_profile",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'rcx.report' has no attribute {name!r}")
+    return getattr(import_module(f"rcx.report.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -26,6 +26,7 @@ try:
         Play,
         SelectionSlider,
         Stack,
+        Tab,
         VBox,
         Widget,
         jslink,
@@ -143,6 +144,11 @@ def frame_slider(
     box = VBox(parts)
     box.add_class("rcx-frame-slider")
     return box
+
+
+def in_tabs(widgets: Mapping[str, Widget]) -> Tab:
+    """Put each widget into a tab, by the tab's title."""
+    return Tab(children=list(widgets.values()), titles=list(widgets))
 
 
 def _figure(pixels: npt.ArrayLike, caption: str, width: int) -> str:

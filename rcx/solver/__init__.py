@@ -4,7 +4,7 @@ It knows nothing of files, of pictures, or of what a mask is used for.
 """
 
 from rcx.solver.distortion import DistortionMeasure, distortion
-from rcx.solver.loop import Progress, Watch, solve
+from rcx.solver.loop import solve
 from rcx.solver.moments import Momentum, projected_residual
 from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
 from rcx.solver.objective import Answer, Objective
@@ -19,10 +19,8 @@ __all__ = [
     "Objective",
     "Preset",
     "Problem",
-    "Progress",
     "Solution",
     "SolverSettings",
-    "Watch",
     "adaptive_gaussian",
     "distortion",
     "obfuscate",

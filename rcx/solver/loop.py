@@ -31,7 +31,8 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
     settings : SolverSettings
         Steps, samples and step sizes.
     watch : callable, optional
-        Called after each step, see `Watch`.
+        Called after each step with the number of steps done and the masks ``(N, K)``, which the
+        next step changes in place.
 
     Returns
     -------

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rcx.classifiers.classifier import Classifier, checked_logits, inference_copy
-from rcx.evaluate.baselines import Baseline
+from rcx.evaluate.baselines import Baseline, attribution
 from rcx.evaluate.curve_measurement import rate_distortion_curve
 from rcx.evaluate.rankings import Ranking
 from rcx.evaluate.rollout import rollout
@@ -124,8 +124,6 @@ class ResultMaker:
             yield row.requests[0], Rollout(maps[index : index + 1].clone())
 
     def _attributions(self, rows: Sequence[Row]) -> Results:
-        from rcx.evaluate.baselines import attribution
-
         requests = [row.requests[0] for row in rows]
         maps = attribution(
             cast("Baseline", requests[0].series),

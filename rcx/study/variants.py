@@ -20,10 +20,11 @@ from rcx.explain.explainer import Explainer
 from rcx.explain.pixel_rde import PixelRDE
 from rcx.representations.pixels import Pixels
 from rcx.representations.representation import Representation
+from rcx.starts.network import StartNetwork
 from rcx.study.keys import Document, classifier_document, explainer_document, random_order
 from rcx.study.settings import MethodSettings, RunSettings, StudySettings
 
-METHODS: dict[str, type[CartoonX] | type[PixelRDE]] = {
+_METHODS: dict[str, type[CartoonX] | type[PixelRDE]] = {
     "CartoonX": CartoonX,
     "Pixel RDE": PixelRDE,
 }
@@ -108,6 +109,8 @@ class LoadedVariant:
     ------
     ValueError
         If classifier, size and methods do not fit each other.
+    RuntimeError
+        If a package that other methods need is not installed.
     WeightsError
         If the classifier has other weights here than where the study was started.
     """
@@ -132,7 +135,7 @@ class LoadedVariant:
             for series, explainer in self.explainers.items()
         }
         self.random_orders = dict(self._random_orders())
-        self._check_other_methods()
+        self._check()
 
     def _random_orders(self) -> Iterator[tuple[str, RandomOrder]]:
         """Random orders by the name of their series, one for each kind of representation."""
@@ -149,8 +152,11 @@ class LoadedVariant:
             pixels = Pixels(self.size)
             yield "random pixels", RandomOrder(pixels, random_order(pixels, None))
 
-    def _check_other_methods(self) -> None:
-        """Refuse rollout and baselines that do not suit the classifier, before the work begins."""
+    def _check(self) -> None:
+        """Refuse starts and other methods that do not suit the classifier or the size."""
+        for explainer in self.explainers.values():
+            if isinstance(explainer.start, StartNetwork):
+                explainer.start.check(explainer.representation(self.size))
         if self.variant.run.rollout:
             rollout(self.classifier, torch.full((1, 3, *self.size), 0.5))
         for name in self.variant.run.baselines:
@@ -204,7 +210,7 @@ def _explainer(
         if (value := getattr(method, name)) is not None
     }
     options: dict[str, Any] = optional
-    return METHODS[method.method](
+    return _METHODS[method.method](
         classifier,
         distortion=method.distortion,
         target_distortion=method.target_distortion,

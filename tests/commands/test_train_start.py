@@ -1,5 +1,6 @@
 """``rcx train-start`` and ``rcx explain --start``, as typed."""
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from typer.testing import CliRunner, Result
 
 import rcx
 from rcx.commands.main import app
+from rcx.commands.train_start import train_start
 from rcx.solver.settings import Preset, SolverSettings
+from rcx.starts.training_settings import TrainingSettings
 
 LEARN = ["--steps", "2", "--size", "32", "--device", "cpu"]
 
@@ -112,6 +115,11 @@ def test_what_makes_no_sense_is_said(arguments: list[str], message: str) -> None
     assert result.exit_code != 0
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_the_help_names_the_default_number_of_steps() -> None:
+    option = inspect.signature(train_start, eval_str=False).parameters["steps"].annotation
+    assert f"by default {TrainingSettings().steps}." in option
 
 
 def test_too_few_photos_are_not_enough(photos: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Explanations that show nothing: they say so, and say why; and what a notebook shows."""
+"""Empty explanations and their warning, what a notebook shows, and the public signatures."""
 
 import base64
 import inspect
@@ -13,12 +13,11 @@ from torch import nn
 import rcx
 from rcx.explain.empty import EmptyExplanationWarning, reason_for_emptiness
 
-# the published solver ends in the same masks by more steps
 SOLVER = rcx.SolverSettings(steps=120, samples=4)
 
 
 def unsure() -> nn.Module:
-    """A network whose best answers have a probability of little more than chance."""
+    """A network whose most probable class is hardly more probable than by chance."""
     return tiny_cnn(gain=0.6)
 
 
@@ -33,18 +32,18 @@ def explained(distortion: rcx.solver.DistortionMeasure, lambda_k: float) -> rcx.
     return explainer.explain(smooth_images(2))
 
 
-def test_the_published_measure_is_empty_where_the_class_is_worth_less_than_its_rate() -> None:
+def test_under_the_published_measure_explanations_of_unsure_images_are_empty() -> None:
     with pytest.warns(EmptyExplanationWarning, match="image 0.* is empty: at lambda_k = 20"):
         explanation = explained("probability", 20)
     assert explanation.empty.all()
     assert explanation.picture.amax() < 0.15
     reason = reason_for_emptiness(explanation[0])
     assert "costs more than losing it" in reason
-    assert "relative distortion" in reason
+    assert "the relative distortion" in reason
     assert explanation.class_names[int(explanation.target[0])] in reason
 
 
-def test_the_relative_measure_explains_the_same_images() -> None:
+def test_under_the_relative_measure_the_same_images_have_explanations() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         explanation = explained("relative", 1)
@@ -65,8 +64,8 @@ def test_a_class_that_needs_no_image_has_an_empty_explanation() -> None:
 # --- in a notebook
 
 
-def shown(html: str) -> tuple[str, bytes]:
-    """Description and picture of an HTML image."""
+def text_and_picture(html: str) -> tuple[str, bytes]:
+    """Alternative text and content of an HTML image."""
     match = re.fullmatch(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]+)".*', html, re.S)
     assert match
     return match[2], base64.b64decode(match[1])
@@ -75,18 +74,20 @@ def shown(html: str) -> tuple[str, bytes]:
 def test_an_explanation_shows_itself_with_a_description() -> None:
     explainer = rcx.CartoonX(tiny_cnn(), 1, levels=2, solver=rcx.SolverSettings(steps=3))
     explanation = explainer.explain(smooth_images(2))
-    text, picture = shown(explanation._repr_html_())
+    text, picture = text_and_picture(explanation._repr_html_())
     assert picture.startswith(b"\x89PNG")
     assert "4 pictures" in text and "CartoonX" in text and "probability" in text
 
 
 def test_a_notebook_shows_the_beginning_of_a_large_batch() -> None:
     explainer = rcx.PixelRDE(tiny_cnn(), 1, solver=rcx.SolverSettings(steps=1))
-    html = explainer.explain(smooth_images(10))._repr_html_()
-    assert html.endswith("<p>and 2 more images</p>")
+    explanation = explainer.explain(smooth_images(10))
+    assert explanation._repr_html_().endswith("<p>and 2 more images</p>")
+    assert explanation[:9]._repr_html_().endswith("<p>and 1 more image</p>")
+    assert "more image" not in explanation[:8]._repr_html_()
 
 
-def test_images_are_kept_in_eight_bits_and_names_by_class() -> None:
+def test_an_explanation_holds_its_images_in_eight_bits_and_its_class_names() -> None:
     images = smooth_images(2)
     classifier = rcx.load_classifier(tiny_cnn(), class_names=["ant", "bee", "cat", "dog", "elk"])
     explainer = rcx.CartoonX(classifier, 1, levels=2, solver=rcx.SolverSettings(steps=1))

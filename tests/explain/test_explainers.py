@@ -22,7 +22,7 @@ from rcx.explain.empty import EmptyExplanationWarning
 from rcx.solver.distortion import DistortionMeasure
 from rcx.starts.initial import Start
 
-# these clouds have no foreground, and no network was trained on them
+# The clouds have no foreground, and there is no start network for the tiny classifier.
 STARTS = [start for start in get_args(Start) if start != "predicted"]
 pytestmark = pytest.mark.filterwarnings("ignore::rcx.starts.foreground.ForegroundWarning")
 
@@ -30,14 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::rcx.starts.foreground.Foregroun
 # --- one call for many
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        "ones",
-        "random",
-        "uniform",
-    ],
-)
+@pytest.mark.parametrize("start", ["ones", "random", "uniform"])
 @both_methods
 def test_images_in_one_call_equal_images_alone(method: Method, start: str) -> None:
     images, targets = smooth_images(4, (24, 26), seed=1), [0, 3, 1, 2]
@@ -51,7 +44,7 @@ def test_images_in_one_call_equal_images_alone(method: Method, start: str) -> No
 
 
 @both_methods
-def test_the_predicted_classes_are_explained_unless_told_otherwise(method: Method) -> None:
+def test_the_predicted_classes_are_explained_by_default(method: Method) -> None:
     images, classifier = smooth_images(8), tiny_cnn()
     explainer = method(classifier)
     predicted = classifier(images).argmax(1)
@@ -80,7 +73,9 @@ def test_splitting_the_work_does_not_change_the_result(
 ) -> None:
     images = smooth_images(3)
     targets = [2, 0, 1]
-    whole, parts = (method(tiny_cnn(), **some).explain(images, targets) for some in ({}, split))
+    whole, parts = (
+        method(tiny_cnn(), **options).explain(images, targets) for options in ({}, split)
+    )
     assert len(parts) == 3
     for row in range(3):
         assert_same_rows(whole, row, parts[row], atol=2e-3)
@@ -103,17 +98,17 @@ def test_starting_masks_stay_with_their_images_when_the_work_is_split() -> None:
 def test_a_seed_gives_the_same_bits(method: Method, start: str) -> None:
     images, classifier = smooth_images(2), tiny_cnn()
     state = torch.get_rng_state()
-    one, same, other = (
+    first, second, other = (
         method(classifier, start=start, seed=seed).explain(images) for seed in (3, 3, 4)
     )
-    assert_same_bits(one, same)
-    assert not torch.equal(one.mask, other.mask)
+    assert_same_bits(first, second)
+    assert not torch.equal(first.mask, other.mask)
     assert torch.equal(torch.get_rng_state(), state)
-    assert one.settings["seed"] == 3
+    assert first.settings["seed"] == 3
 
 
 @both_methods
-def test_a_generator_of_ones_own_decides(method: Method) -> None:
+def test_a_given_generator_replaces_the_seed_and_moves_on(method: Method) -> None:
     images, explainer = smooth_images(2), method(tiny_cnn(), seed=3)
     expected = explainer.explain(images)
     assert_same_bits(explainer.explain(images), expected)
@@ -122,11 +117,11 @@ def test_a_generator_of_ones_own_decides(method: Method) -> None:
     given = explainer.explain(images, generator=generator)
     assert given.settings["seed"] == 5
     assert not torch.equal(given.mask, expected.mask)
-    # it goes on where it was left
+    # The second call with the same generator draws other noise.
     assert not torch.equal(explainer.explain(images, generator=generator).mask, given.mask)
 
 
-# --- what an explanation says
+# --- the explanation
 
 
 @both_methods
@@ -161,7 +156,7 @@ def test_an_explanation_is_consistent(method: Method) -> None:
 
 
 @both_methods
-def test_what_is_reported_was_measured_on_fresh_noise(method: Method) -> None:
+def test_the_reported_distortion_is_measured_with_fresh_noise(method: Method) -> None:
     images = smooth_images(3)
     few, many = (
         method(tiny_cnn(), evaluation_samples=samples).explain(images) for samples in (64, 1024)
@@ -278,7 +273,7 @@ def test_defaults_are_those_of_the_report() -> None:
     assert published == rcx.SolverSettings.preset("published")
 
 
-def test_each_method_has_a_solver_of_its_own_unless_it_is_told_another() -> None:
+def test_each_method_has_its_own_default_solver() -> None:
     methods = rcx.CartoonX, rcx.PixelRDE
     cartoons, pixels = (method(tiny_cnn()).solver for method in methods)
     assert cartoons == rcx.SolverSettings()
@@ -288,7 +283,7 @@ def test_each_method_has_a_solver_of_its_own_unless_it_is_told_another() -> None
 
 
 @both_methods
-def test_settings_say_what_determined_the_result(method: Method) -> None:
+def test_settings_describe_what_determined_the_result(method: Method) -> None:
 
     settings = method(tiny_cnn(), 3.0).explain(smooth_images(1)).settings
     assert json.loads(json.dumps(settings)) == settings
@@ -298,9 +293,9 @@ def test_settings_say_what_determined_the_result(method: Method) -> None:
     assert settings["method"] == {cartoonx: "CartoonX", pixel_rde: "Pixel RDE"}[method]
 
 
-def test_progress_is_told_after_each_step() -> None:
-    told: list[tuple[int, int]] = []
+def test_progress_is_called_after_each_step() -> None:
+    calls: list[tuple[int, int]] = []
     cartoonx(tiny_cnn()).explain(
-        smooth_images(1), progress=lambda done, most: told.append((done, most))
+        smooth_images(1), progress=lambda done, most: calls.append((done, most))
     )
-    assert told == [(step, 10) for step in range(1, 11)]
+    assert calls == [(step, 10) for step in range(1, 11)]

@@ -1,4 +1,4 @@
-"""Explanations survive a file, and a file is whole or not there."""
+"""Explanations and their files, which are either whole or absent."""
 
 import json
 import os
@@ -44,16 +44,16 @@ def make(n: int = 3, steps: int = 5) -> Explanation:
     )
 
 
-def assert_same(one: Explanation, other: Explanation) -> None:
-    """Equal bits, NaN included."""
-    for (name, mine), (_, theirs) in zip(one.tensors(), other.tensors(), strict=True):
-        assert mine.dtype == theirs.dtype, name
-        assert torch.equal(mine, theirs), name
-    assert one.history.keys() == other.history.keys()
-    for name, curve in one.history.items():
-        torch.testing.assert_close(other.history[name], curve, rtol=0, atol=0, equal_nan=True)
-    assert one.class_names == other.class_names
-    assert one.settings == other.settings
+def assert_same(first: Explanation, second: Explanation) -> None:
+    """Assert that two explanations have the same bits, NaN included."""
+    for (name, expected), (_, actual) in zip(first.tensors(), second.tensors(), strict=True):
+        assert actual.dtype == expected.dtype, name
+        assert torch.equal(actual, expected), name
+    assert first.history.keys() == second.history.keys()
+    for name, curve in first.history.items():
+        torch.testing.assert_close(second.history[name], curve, rtol=0, atol=0, equal_nan=True)
+    assert first.class_names == second.class_names
+    assert first.settings == second.settings
 
 
 def test_settled_at_is_the_first_step_below_the_tolerance() -> None:
@@ -61,14 +61,14 @@ def test_settled_at_is_the_first_step_below_the_tolerance() -> None:
     residual = torch.tensor(
         [[1, 0.3, 0.01, 0.3, torch.nan], [1, 0.4, 0.3, 0.2, 0.1], [0, 0, 0, 0, 0]]
     )
-    one = replace(
+    explanation = replace(
         explanation,
         history={**explanation.history, "residual": residual},
         settings={"solver": {"tolerance": 0.02}},
     )
-    assert one.settled_at.tolist() == [3, 0, 1]
-    none = replace(one, history={"residual": residual[:, :0]})
-    assert none.settled_at.tolist() == [0, 0, 0]
+    assert explanation.settled_at.tolist() == [3, 0, 1]
+    without_steps = replace(explanation, history={"residual": residual[:, :0]})
+    assert without_steps.settled_at.tolist() == [0, 0, 0]
 
 
 # --- files
@@ -99,7 +99,7 @@ def test_real_explanations_survive_a_file(
 def test_parts_that_are_views_of_each_other_are_saved(tmp_path: Path) -> None:
     whole = make(4)
     assert_same(Explanation.load(whole[1:3].save(tmp_path / "a")), whole[1:3])
-    tensors = dict(whole.tensors()) | {"picture": whole.mask.unflatten(-1, (1, 5, 6))}
+    tensors: dict[str, Any] = dict(whole.tensors()) | {"picture": whole.mask.reshape(-1, 1, 5, 6)}
     tensors["lambda_k"] = torch.tensor(2.0).expand(4)
     shared = replace(whole, **tensors)
     assert_same(Explanation.load(shared.save(tmp_path / "a")), shared)
@@ -138,7 +138,7 @@ def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_older_file(tmp_path: Path) -> None:
     older = make(2)
     path = older.save(tmp_path / "a.safetensors")
-    # the temporary file's name is taken by a device on which every write fails
+    # The name of the temporary file belongs to a device on which every write fails.
     (tmp_path / f".a.safetensors.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         make(3).save(path)
@@ -183,7 +183,9 @@ def test_an_earlier_format_is_recognised_and_not_misread(tmp_path: Path) -> None
     tensors = load_file(path)
     del tensors["images"]
     save_file(tensors, path, {"format": "rcx explanation 1", "settings": "{}"})
-    with pytest.raises(ValueError, match=r"a\.safetensors is of an earlier format of rcx"):
+    with pytest.raises(
+        ValueError, match=r"a\.safetensors is of an earlier format of rcx: explain the images again"
+    ):
         Explanation.load(path)
 
 
@@ -212,13 +214,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_an_integer_gives_a_batch_of_one() -> None:
     whole = make(3)
     for row in (0, 2, -1, -3):
-        one = whole[row]
-        assert len(one) == 1
-        assert torch.equal(one.mask, whole.mask[row][None])
-        assert torch.equal(one.steps, whole.steps[row][None])
+        part = whole[row]
+        assert len(part) == 1
+        assert torch.equal(part.mask, whole.mask[row][None])
+        assert torch.equal(part.steps, whole.steps[row][None])
         curve = whole.history["loss"][row]
-        torch.testing.assert_close(one.history["loss"][0], curve, rtol=0, atol=0, equal_nan=True)
-        assert one.settings == whole.settings
+        torch.testing.assert_close(part.history["loss"][0], curve, rtol=0, atol=0, equal_nan=True)
+        assert part.settings == whole.settings
 
 
 def test_slices_and_tensors_choose_rows() -> None:

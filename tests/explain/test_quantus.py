@@ -1,4 +1,4 @@
-"""The interfaces of captum and Quantus, on both methods, with captum's own metrics."""
+"""The interfaces of captum and Quantus for both methods, with captum's own metrics."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 import rcx
 from rcx.evaluate.localisation import share_inside
+from rcx.explain.quantus import Method
 
 IMAGES = smooth_images(2)
 MODEL = rcx.load_classifier(tiny_cnn())
@@ -30,39 +31,39 @@ def explainer(request: pytest.FixtureRequest) -> Explainer:
 
 
 def attributed(explainer: Explainer, images: Tensor, *arguments: Any) -> Tensor:
-    found = explainer.attribute(images, *arguments)
-    assert isinstance(found, Tensor)
-    return found
+    relevance = explainer.attribute(images, *arguments)
+    assert isinstance(relevance, Tensor)
+    return relevance
 
 
-# --- what the relevance of a pixel is
+# --- the relevance of a pixel
 
 
 def haar(**options: Any) -> rcx.CartoonX:
     return rcx.CartoonX(MODEL, wavelet="haar", levels=2, **options)
 
 
-def test_relevance_is_what_the_explanation_says(explainer: Explainer) -> None:
-    found = attributed(explainer, IMAGES, 3)
-    assert found.shape == IMAGES.shape
-    assert found.min() >= 0 < found.max()
-    assert torch.equal(found[:, 0], found[:, 2])
+def test_relevance_is_that_of_the_explanation(explainer: Explainer) -> None:
+    relevance = attributed(explainer, IMAGES, 3)
+    assert relevance.shape == IMAGES.shape
+    assert relevance.min() >= 0 < relevance.max()
+    assert torch.equal(relevance[:, 0], relevance[:, 2])
     explanation = explainer.explain(IMAGES, 3)
     representation = explainer.representation((24, 24))
     expected = explainer.relevance(representation, IMAGES, explanation.mask)
-    assert torch.equal(found[:, :1], expected)
+    assert torch.equal(relevance[:, :1], expected)
     if explainer.method == "Pixel RDE":
-        assert torch.equal(found[:, :1], explanation.picture)
+        assert torch.equal(relevance[:, :1], explanation.picture)
 
 
 def test_nothing_kept_is_not_relevant_and_more_kept_is_more_relevant() -> None:
     representation = haar().representation((24, 24))
     mask = torch.rand(2, representation.length, generator=seeded(0))
-    some, half, none = (
+    whole, half, nothing = (
         haar().relevance(representation, IMAGES, share * mask) for share in (1, 0.5, 0)
     )
-    assert not none.any()
-    torch.testing.assert_close(half, some / 2)
+    assert not nothing.any()
+    torch.testing.assert_close(half, whole / 2)
 
 
 def test_one_coefficient_is_relevant_where_its_wavelet_lies_by_hand() -> None:
@@ -70,16 +71,16 @@ def test_one_coefficient_is_relevant_where_its_wavelet_lies_by_hand() -> None:
     last = representation.length - 1  # the diagonal detail of the last 2 x 2 pixels
     mask = torch.zeros(2, representation.length)
     mask[:, last] = 1
-    found = haar().relevance(representation, IMAGES, mask)
-    assert not found[..., :22, :].any()
-    assert not found[..., :22].any()
+    relevance = haar().relevance(representation, IMAGES, mask)
+    assert not relevance[..., :22, :].any()
+    assert not relevance[..., :22].any()
     (a, b), (c, d) = IMAGES[:, :, 22:, 22:].permute(2, 3, 0, 1)
     band = representation.bands[-1]
     mean = representation.analyse(IMAGES)[..., band.positions].flatten(1).mean(1)
     detail = (a - b - c + d) / 2 - mean[:, None]
     expected = (detail / 2).square().sum(1).sqrt()
     torch.testing.assert_close(
-        found[:, 0, 22:, 22:], expected[:, None, None].expand(-1, 2, 2), atol=1e-6, rtol=1e-4
+        relevance[:, 0, 22:, 22:], expected[:, None, None].expand(-1, 2, 2), atol=1e-6, rtol=1e-4
     )
 
 
@@ -126,18 +127,18 @@ def test_captums_metrics_run(explainer: Explainer) -> None:
 def test_tuples_come_back_as_tuples_and_gradients_are_not_needed(explainer: Explainer) -> None:
     expected = attributed(explainer, IMAGES, 1)
     with torch.no_grad():
-        (found,) = explainer.attribute((IMAGES.clone().requires_grad_(),), target=1)
-    assert torch.equal(found, expected)
+        (relevance,) = explainer.attribute((IMAGES.clone().requires_grad_(),), target=1)
+    assert torch.equal(relevance, expected)
     assert attributed(explainer, IMAGES.double()).dtype == torch.float64
 
 
-def test_a_little_outside_is_clamped_and_more_is_refused(explainer: Explainer) -> None:
+def test_values_slightly_outside_are_clamped_and_others_are_refused(explainer: Explainer) -> None:
     beyond = IMAGES.clone()
     beyond[0, 0, 0, 0] = 1.1
     expected = attributed(explainer, beyond.clamp(0, 1))
     assert torch.equal(attributed(explainer, beyond), expected)
-    for bad in (2.6, torch.nan):
-        beyond[0, 0, 0, 0] = bad
+    for value in (2.6, torch.nan):
+        beyond[0, 0, 0, 0] = value
         with pytest.raises(ValueError, match="image 0"):
             explainer.attribute(beyond)
     with pytest.raises(ValueError, match="one batch"):
@@ -150,19 +151,42 @@ def test_a_little_outside_is_clamped_and_more_is_refused(explainer: Explainer) -
 
 
 @pytest.mark.parametrize("method", ["CartoonX", "PixelRDE"])
-def test_arrays_and_tensors_give_the_same_array(method: Any) -> None:
+def test_arrays_and_tensors_give_the_same_array(method: Method) -> None:
     options = QUICK | {"lambda_k": 2.0} | ({"levels": 2} if method == "CartoonX" else {})
-    found = rcx.explain_func(
+    relevance = rcx.explain_func(
         model=MODEL, inputs=IMAGES.numpy(), targets=np.array([3, 1]), method=method, **options
     )
-    assert found.shape == (2, 1, 24, 24)
-    assert found.dtype == np.float32
+    assert relevance.shape == (2, 1, 24, 24)
+    assert relevance.dtype == np.float32
     again = rcx.explain_func(MODEL, IMAGES, torch.tensor([3, 1]), method=method, **options)
-    assert np.array_equal(found, again)
+    assert np.array_equal(relevance, again)
     explainer = {"CartoonX": rcx.CartoonX, "PixelRDE": rcx.PixelRDE}[method](MODEL, **options)
-    assert np.array_equal(found, attributed(explainer, IMAGES, [3, 1])[:, :1].numpy())
+    assert np.array_equal(relevance, attributed(explainer, IMAGES, [3, 1])[:, :1].numpy())
 
 
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown method 'LIME'"):
         rcx.explain_func(MODEL, IMAGES, [0, 0], method="LIME")  # type: ignore[arg-type]
+
+
+def test_wavelet_options_are_refused_for_pixel_rde() -> None:
+    with pytest.raises(ValueError, match="levels, padding: PixelRDE has no wavelets"):
+        rcx.explain_func(MODEL, IMAGES, [0, 0], method="PixelRDE", levels=2, padding="zero")
+
+
+@pytest.mark.parametrize("method", ["CartoonX", "PixelRDE"])
+def test_options_that_are_none_are_the_methods_own(
+    method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explainers: list[Explainer] = []
+
+    def attribute(explainer: Explainer, images: Tensor, target: Tensor) -> Tensor:
+        explainers.append(explainer)
+        return images
+
+    explainer_class = {"CartoonX": rcx.CartoonX, "PixelRDE": rcx.PixelRDE}[method]
+    monkeypatch.setattr(explainer_class, "attribute", attribute)
+    rcx.explain_func(MODEL, IMAGES, [0, 0], method=method)
+    expected = explainer_class(MODEL)
+    for name in ("lambda_k", "clamp", "solver", "device", "distortion", "batch_size"):
+        assert getattr(explainers[0], name) == getattr(expected, name)

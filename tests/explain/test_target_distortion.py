@@ -28,53 +28,53 @@ def explainer(
 
 
 class Counting(torch.nn.Module):
-    """A classifier that counts the images it is asked about, in all of its copies."""
+    """A classifier that counts the images that all of its copies classify."""
 
-    asked = 0
+    images = 0
 
     def __init__(self) -> None:
         super().__init__()
         self.model = tiny_cnn()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        Counting.asked += len(images)
+        Counting.images += len(images)
         logits: torch.Tensor = self.model(images)
         return logits
 
 
-def asked(work: Callable[[], object]) -> int:
-    """How many images the classifier is asked about during a piece of work."""
-    Counting.asked = 0
+def images_classified(work: Callable[[], object]) -> int:
+    """Number of images that `Counting` classifies during a piece of work."""
+    Counting.images = 0
     work()
-    return Counting.asked
+    return Counting.images
 
 
 def test_one_explanation_is_one_solve() -> None:
     images = smooth_images(4)
     once = len(images) * sum(STEADY.samples_at(step) for step in range(STEADY.steps))
-    # the images themselves, the ends of the overshoot, the samples that judge the masks; and two
-    # images three times, to see whether the folded network answers alike
-    # the images themselves, the ends of the overshoot, and the samples that judge the masks; two images
-    # show three times whether the folded network answers alike
+    count = images_classified(lambda: explainer(classifier=Counting()).explain(images))
+    # Besides the steps, each image is classified once, the ends of the overshoot need as many
+    # samples as a step, and 64 samples judge the mask. The check of the folded network classifies
+    # two images three times.
     assert once < count <= once + len(images) * (1 + STEADY.samples + 64) + 6
 
 
 def test_only_images_that_miss_their_target_are_solved_again() -> None:
     images = smooth_images(4)
     single, together = (
-        asked(
+        images_classified(
             lambda size=size: explainer(  # type: ignore[misc]
                 classifier=Counting(), target=0.05, batch_size=size
             ).explain(images)
         )
         for size in (1, 4)
     )
-    once = asked(lambda: explainer(classifier=Counting()).explain(images))
-    assert once < single  # an image is solved again
+    once = images_classified(lambda: explainer(classifier=Counting()).explain(images))
+    assert once < single  # some image is solved again
     assert together <= 1.02 * single
 
 
-def test_a_path_does_not_depend_on_the_batch_though_images_stop_apart() -> None:
+def test_a_path_does_not_depend_on_the_batch_though_images_stop_at_different_steps() -> None:
     images, lambda_ks = smooth_images(4), (2.0, 0.5)
     solver = SOLVER.model_copy(update={"tolerance": 0.6, "overshoot": 1.0})
     together, alone = (
@@ -83,28 +83,28 @@ def test_a_path_does_not_depend_on_the_batch_though_images_stop_apart() -> None:
         ).explain_path(images, lambda_ks)
         for size in (4, 1)
     )
-    assert len(together[0].steps.unique()) > 1
-    for whole, one in zip(together, alone, strict=True):
-        torch.testing.assert_close(whole.mask, one.mask, rtol=1e-3, atol=1e-3)
+    assert len(set(together[0].steps.tolist())) > 1
+    for in_batch, single in zip(together, alone, strict=True):
+        torch.testing.assert_close(in_batch.mask, single.mask, rtol=1e-3, atol=1e-3)
 
 
-def test_an_image_of_a_path_leaves_no_trace_in_the_next() -> None:
+def test_the_path_of_an_image_does_not_depend_on_the_images_before_it() -> None:
     images, lambda_ks = smooth_images(8), (4.0, 16.0, 30.0)
     path = explainer().explain_path(images, lambda_ks)
     alone = explainer().explain_path(images[3:4], lambda_ks)
-    for whole, one in zip(path, alone, strict=True):
-        assert torch.equal(whole.mask[3:4], one.mask)
+    for in_batch, single in zip(path, alone, strict=True):
+        assert torch.equal(in_batch.mask[3:4], single.mask)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_progress_goes_on_where_an_image_is_solved_again(batch_size: int) -> None:
-    seen: list[tuple[int, int]] = []
+def test_progress_counts_the_steps_of_all_solves(batch_size: int) -> None:
+    calls: list[tuple[int, int]] = []
     explainer(target=0.05, batch_size=batch_size).explain(
-        smooth_images(4), progress=lambda done, most: seen.append((done, most))
+        smooth_images(4), progress=lambda done, most: calls.append((done, most))
     )
-    assert len(seen) > 4 * SOLVER.steps // batch_size
-    assert all(done <= most for done, most in seen)
-    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert len(calls) > 4 * SOLVER.steps // batch_size
+    assert all(done <= most for done, most in calls)
+    assert [done for done, _ in calls] == sorted({done for done, _ in calls})
 
 
 @both_methods
@@ -120,10 +120,9 @@ def test_a_path_gives_one_explanation_for_each_lambda_in_the_order_given(method:
             explanation.loss, explanation.distortion + lambda_k * explanation.nonsparsity
         )
     assert_same_bits(path[0], path[2])
-    for one, other in zip(
-        path, explainer.explain_path(images, [4.0, 0.5, 4.0, 1.0], targets), strict=True
-    ):
-        assert_same_bits(one, other)
+    again = explainer.explain_path(images, [4.0, 0.5, 4.0, 1.0], targets)
+    for first, second in zip(path, again, strict=True):
+        assert_same_bits(first, second)
 
 
 @both_methods
@@ -160,10 +159,10 @@ def test_paths_that_make_no_sense(lambda_ks: list[float], message: str) -> None:
 def test_a_target_distortion_finds_each_image_its_own_lambda() -> None:
     images = smooth_images(4, seed=1)
     distortions = []
-    for wanted in (0.01, 0.2):
+    for target in (0.01, 0.2):
         explainer = cartoonx(
             tiny_cnn(),
-            target_distortion=wanted,
+            target_distortion=target,
             solver=rcx.SolverSettings(samples=4),
             evaluation_samples=128,
         )

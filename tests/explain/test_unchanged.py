@@ -1,4 +1,4 @@
-"""What an explainer leaves as it was: the model, the images, the start and the modes of torch."""
+"""An explainer does not change the model, the images and the start, whatever the mode of torch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,8 @@ from helpers import smooth_images, tiny_cnn
 from torch import Tensor, nn
 
 
-class Breaks(nn.Module):
-    """Answers a few times and then fails."""
+class Failing(nn.Module):
+    """A classifier that fails after a few answers."""
 
     def __init__(self, model: nn.Module, answers: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Breaks(nn.Module):
 
 
 def state_of(model: nn.Module) -> dict[str, Any]:
-    """Everything about a model that a user could miss."""
+    """All that a user can observe of a model."""
     hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return {
         "modes": [module.training for module in model.modules()],
@@ -50,9 +50,9 @@ def assert_unchanged(model: nn.Module, before: dict[str, Any]) -> None:
     assert after["values"].keys() == before["values"].keys()
     for name, value in before["values"].items():
         assert torch.equal(after["values"][name], value), name
-    for one, other in zip(before["grads"], after["grads"], strict=True):
-        assert (one is None) == (other is None)
-        assert one is None or torch.equal(one, other)
+    for expected, gradient in zip(before["grads"], after["grads"], strict=True):
+        assert (expected is None) == (gradient is None)
+        assert expected is None or torch.equal(expected, gradient)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -65,7 +65,7 @@ def test_the_users_model_stays_as_it_was(
     inner = tiny_cnn()
     inner[0].requires_grad_(False)
     inner[2].register_forward_hook(lambda *_: None)
-    model: nn.Module = inner if answers is None else Breaks(inner, answers)
+    model: nn.Module = inner if answers is None else Failing(inner, answers)
     inner(images).sum().backward()
     model.train(training)
     before = state_of(model)
@@ -88,17 +88,11 @@ def test_images_and_starts_stay_as_they_were() -> None:
     assert (start == 0.5).all()
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [
-        torch.no_grad,
-        pytest.param(
-            torch.inference_mode,
-        ),
-    ],
-)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 @both_methods
-def test_explains_where_gradients_are_switched_off(method: Method, mode: Callable[[], Any]) -> None:
+def test_images_can_be_explained_where_gradients_are_switched_off(
+    method: Method, mode: Callable[[], Any]
+) -> None:
     images, explainer = smooth_images(2), method(tiny_cnn())
     with mode():
         explanation = explainer.explain(images)
@@ -113,7 +107,7 @@ def test_images_made_in_inference_mode_can_be_explained(method: Method) -> None:
     assert_same_bits(explainer.explain(images), explainer.explain(smooth_images(2)))
 
 
-def test_a_user_who_trains_on_may_explain_in_between() -> None:
+def test_a_model_can_be_trained_between_explanations() -> None:
     images, model = smooth_images(2), tiny_cnn()
     first = cartoonx(model).explain(images)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)

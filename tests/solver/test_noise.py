@@ -1,4 +1,4 @@
-"""Noise has each band's statistics and replaces exactly what the mask gives up."""
+"""Noise has the statistics of each band, and replaces exactly what the mask removes."""
 
 import pytest
 import torch
@@ -122,8 +122,9 @@ def test_a_mask_of_ones_keeps_the_image(representation: Representation) -> None:
     ones = torch.ones(2, representation.length)
     fields = draw_fields(representation)
     for clamp in (True, False):
-        kept = obfuscate(representation, coefficients, ones, noise, fields, clamp=clamp)
-        torch.testing.assert_close(kept, images[:, None].expand_as(kept), rtol=0, atol=3e-6)
+        obfuscations = obfuscate(representation, coefficients, ones, noise, fields, clamp=clamp)
+        expected = images[:, None].expand_as(obfuscations)
+        torch.testing.assert_close(obfuscations, expected, rtol=0, atol=3e-6)
 
 
 @by_representation
@@ -155,7 +156,7 @@ def test_opposite_signs_are_mirrored_at_the_mean(representation: Representation)
     fields = draw_fields(representation, n=3)
     signs = torch.tensor([1.0, -1.0])
     pairs = obfuscate(representation, coefficients, mask, noise, fields, signs, clamp=False)
-    first, second = pairs.unflatten(1, (3, 2)).unbind(2)
+    first, second = pairs[:, ::2], pairs[:, 1::2]
     still = obfuscate(
         representation, coefficients, mask, noise, torch.zeros_like(fields), clamp=False
     )
@@ -187,4 +188,4 @@ def test_inputs_stay_as_they_are() -> None:
     inputs = (coefficients, mask, noise.mean, noise.deviation, fields)
     copies = [tensor.clone() for tensor in inputs]
     obfuscate(representation, coefficients, mask, noise, fields, torch.tensor([1.0, -1.0]))
-    assert all(torch.equal(one, other) for one, other in zip(inputs, copies, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(inputs, copies, strict=True))

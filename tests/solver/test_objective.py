@@ -1,4 +1,4 @@
-"""Distortion of masks and its gradient equal the formula, however the work is split."""
+"""The distortion of masks and its gradient equal the formula, however they are computed."""
 
 from typing import get_args
 
@@ -169,15 +169,15 @@ def test_rows_choose_images() -> None:
         *objective.answer(mask, fields),
     )
     rows = torch.tensor([3, 1, 1])
-    some = (
+    selection = (
         *objective.gradient(mask[rows], fields, rows),
         *objective.answer(mask[rows], fields, rows),
     )
-    for one, other in zip(whole, some, strict=True):
-        torch.testing.assert_close(one[rows], other, atol=1e-12, rtol=1e-9)
+    for values, selected in zip(whole, selection, strict=True):
+        torch.testing.assert_close(values[rows], selected, atol=1e-12, rtol=1e-9)
 
 
-def test_an_image_does_not_feel_its_batch() -> None:
+def test_an_image_does_not_depend_on_its_batch() -> None:
     classifier, images = tiny_cnn(), smooth_images(3)
     batch = make_objective(classifier, images)
     mask = draw_mask(batch)
@@ -203,10 +203,10 @@ def test_opposite_signs_halve_the_fields(samples: int, antithetic: bool, fields:
 
 
 def test_draws_are_standard_normal_seeded_and_common_to_the_images() -> None:
-    one, many = (make_objective(tiny_cnn(), smooth_images(n)) for n in (1, 3))
-    fields = one.draw(64, seeded(0))
-    assert torch.equal(fields, many.draw(64, seeded(0)))
-    assert not torch.equal(fields, one.draw(64, seeded(1)))
+    of_one, of_three = (make_objective(tiny_cnn(), smooth_images(n)) for n in (1, 3))
+    fields = of_one.draw(64, seeded(0))
+    assert torch.equal(fields, of_three.draw(64, seeded(0)))
+    assert not torch.equal(fields, of_one.draw(64, seeded(1)))
     torch.testing.assert_close(fields.mean(), torch.tensor(0.0), atol=0.02, rtol=0)
     torch.testing.assert_close(fields.std(), torch.tensor(1.0), atol=0.02, rtol=0)
 
@@ -229,7 +229,7 @@ def test_opposite_signs_estimate_the_same_with_less_variance() -> None:
     assert spread[True] < 0.7 * spread[False]
 
 
-# --- what is left alone
+# --- what stays unchanged
 
 
 def test_nothing_is_accumulated_in_the_classifier_or_the_mask() -> None:
@@ -249,7 +249,7 @@ def test_nothing_is_accumulated_in_the_classifier_or_the_mask() -> None:
         assert torch.equal(value, before[name]), name
 
 
-def test_gradients_are_taken_where_they_are_switched_off() -> None:
+def test_gradients_can_be_taken_under_no_grad() -> None:
     objective = make_objective(tiny_cnn(), smooth_images(2))
     mask, fields = draw_mask(objective), objective.draw(4, seeded(2))
     expected = objective.gradient(mask, fields, all_rows(objective))

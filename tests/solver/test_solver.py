@@ -1,4 +1,4 @@
-"""The solver against torch's Adam, brute force and known optima, and its stopping rule."""
+"""The solver against torch's Adam, brute force and known optima, and its conduct."""
 
 from dataclasses import FrozenInstanceError
 from itertools import product
@@ -8,41 +8,28 @@ import pytest
 import torch
 from helpers import (
     PLAIN,
-    Bowl,
     bowl,
+    lambdas,
     make_objective,
+    ones,
     pixel_objective,
     seeded,
     smooth_images,
+    solve_bowl,
     solved,
     tiny_cnn,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from torch import Tensor
 
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.loop import solve
-from rcx.solver.moments import projected_residual
 from rcx.solver.objective import Objective
-from rcx.solver.problem import Problem, Solution
+from rcx.solver.problem import Problem
 from rcx.solver.settings import SolverSettings
 
 CAREFUL = SolverSettings(steps=300, samples=64, reach=0.05, overshoot=1, stop_early=False)
-
-
-def ones(objective: Objective) -> Tensor:
-    return torch.ones_like(objective.coefficients[:, 0])
-
-
-def lambdas(objective: Objective, *values: float) -> Tensor:
-    return torch.tensor(values).to(objective.coefficients).expand(len(objective))
-
-
-def solve_bowl(problem: Bowl, lambda_k: Tensor, seed: int = 0, **settings: Any) -> Solution:
-    start = torch.ones_like(problem.curvature)
-    return solved(problem, start, lambda_k, SolverSettings(**settings), seeded(seed))
 
 
 # --- against torch's Adam
@@ -141,6 +128,23 @@ def test_a_larger_lambda_keeps_less(seed: int) -> None:
     assert rates[-1] < rates[0]
 
 
+def test_relative_distortion_has_the_optimum_of_lambda_times_the_squared_probability() -> None:
+    classifier, images = tiny_cnn().double(), smooth_images(3, (12, 12)).double()
+    relative, published = (
+        make_objective(classifier, images, measure=measure, clamp=False)
+        for measure in ("relative", "probability")
+    )
+    lambda_k, square = lambdas(relative, 0.5, 2.0, 8.0), relative.probability.square()
+    assert square.max() < 0.9
+    settings = SolverSettings(steps=60)
+    first = solved(relative, ones(relative), lambda_k, settings, seeded(0))
+    second = solved(published, ones(published), lambda_k * square, settings, seeded(0))
+    torch.testing.assert_close(first.mask, second.mask, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(
+        first.history["loss"] * square[:, None], second.history["loss"], atol=1e-6, rtol=1e-6
+    )
+
+
 # --- the overshoot
 
 
@@ -193,151 +197,6 @@ def test_no_image_stops_before_lambda_has_long_been_its_own() -> None:
     solution = solve_bowl(bowl(), torch.ones(3).double(), **settings)
     # Lambda is its own from step 160 on, and the residual needs 20 more steps.
     assert (solution.steps == 181).all()
-
-
-# --- the residual
-
-
-def test_residual_is_one_at_a_mask_of_ones() -> None:
-    mask = torch.ones(2, 50)
-    assert (projected_residual(mask, torch.ones(2, 50), torch.ones(2, 50)) == 1).all()
-    objective = make_objective(tiny_cnn(), smooth_images(2))
-    start, fields = ones(objective), objective.draw(4, seeded(0))
-    length = start.shape[1]
-    _, slope = objective.gradient(start, fields, torch.arange(2))
-    gradient = slope * length / 20 + 1
-    torch.testing.assert_close(
-        projected_residual(start, gradient, gradient), torch.ones(2), atol=0.05, rtol=0
-    )
-
-
-def test_residual_is_zero_at_the_optimum_and_not_beside_it() -> None:
-    problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
-    optimum = problem.optimum(lambda_k)
-    assert (optimum == 0).any()
-    assert ((optimum > 0) & (optimum < 1)).any()
-
-    def residual(mask: Tensor) -> Tensor:
-        fields = problem.draw(1, seeded(0))
-        _, slope = problem.gradient(mask, fields, torch.arange(3))
-        gradient = slope * mask.shape[1] / lambda_k[:, None] + 1
-        return projected_residual(mask, gradient, gradient)
-
-    assert residual(optimum).abs().max() < 1e-12
-    for beside in ((optimum + 0.1).clamp(0, 1), 0.8 * optimum):
-        assert residual(beside).min() > 0.05
-
-
-def test_entries_that_press_against_one_are_settled() -> None:
-    mask = torch.tensor([[1.0, 1.0, 0.0, 0.5]])
-    pressing = torch.tensor([[-3.0, -0.1, 5.0, 0.0]])
-    assert projected_residual(mask, pressing, pressing).item() == 0
-    free = torch.tensor([[-3.0, 1.0, 5.0, 0.0]])
-    assert projected_residual(mask, free, free).item() == pytest.approx(1 / 2.5)
-
-
-def test_residual_of_an_empty_mask_is_zero() -> None:
-    anything = torch.randn(2, 9, generator=seeded(0))
-    assert (projected_residual(torch.zeros(2, 9), anything, anything) == 0).all()
-
-
-def test_residual_of_pure_noise_averages_to_zero() -> None:
-    mask = 0.99 * torch.rand(4000, 30, generator=seeded(0))
-    earlier, fresh = torch.randn(2, 4000, 30, generator=seeded(1))
-    residuals = projected_residual(mask, earlier, fresh)
-    assert residuals.mean().abs() < 4 * residuals.std() / 4000**0.5
-    assert residuals.std() > 0.1
-
-
-def test_residual_falls_from_one_to_near_zero() -> None:
-    problem, lambda_k = bowl(deviation=0.5), torch.tensor([0.3, 1.0, 2.0]).double()
-    solution = solve_bowl(problem, lambda_k, steps=300, samples=16, stop_early=False)
-    assert (solution.history["residual"][:, 0] == 1).all()
-    assert solution.residual.abs().max() < 0.1
-
-
-# --- stopping
-
-
-def test_stops_each_image_at_the_tolerance() -> None:
-    problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
-    loose, strict = (
-        solve_bowl(problem, lambda_k, steps=400, tolerance=tolerance) for tolerance in (0.5, 0.1)
-    )
-    for solution, tolerance in ((loose, 0.5), (strict, 0.1)):
-        assert solution.converged.all()
-        assert (solution.residual < tolerance).all()
-        assert (solution.steps < 400).all()
-    assert (loose.steps <= strict.steps).all()
-    assert (loose.steps < strict.steps).any()
-    gained = problem.loss(loose.mask, lambda_k) - problem.loss(strict.mask, lambda_k)
-    assert gained.min() >= 0
-    assert gained.max() > 0
-
-
-def test_says_so_when_the_steps_run_out() -> None:
-    problem, lambda_k = bowl(), torch.ones(3).double()
-    solution = solve_bowl(problem, lambda_k, steps=7, tolerance=0.01)
-    assert not solution.converged.any()
-    assert (solution.residual > 0.01).all()
-    assert solution.steps.tolist() == [7, 7, 7]
-
-
-def test_takes_all_steps_without_early_stopping_and_still_tells_which_images_converged() -> None:
-    problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
-    stopped, full, short = (
-        solve_bowl(problem, lambda_k, steps=steps, tolerance=0.3, stop_early=stop_early)
-        for steps, stop_early in ((200, True), (200, False), (10, False))
-    )
-    assert stopped.steps.max() < 200
-    assert full.steps.tolist() == [200, 200, 200]
-    assert full.converged.all()
-    assert short.steps.tolist() == [10, 10, 10]
-    assert not short.converged.any()
-    for image, steps in enumerate(stopped.steps.tolist()):
-        # Until an image stops, both solves are the same.
-        for name, curve in stopped.history.items():
-            torch.testing.assert_close(curve[image, :steps], full.history[name][image, :steps])
-
-
-def test_an_image_that_stopped_stays_as_it_is() -> None:
-    problem, lambda_k = bowl(), torch.tensor([0.1, 1.0, 3.0]).double()
-    settings: dict[str, Any] = {"steps": 400, "samples": 2, "tolerance": 0.3, "overshoot": 1.0}
-    batch = solve_bowl(problem, lambda_k, **settings)
-    assert len(set(batch.steps.tolist())) > 1
-    for image in range(3):
-        alone = solve_bowl(
-            Bowl(problem.curvature[image : image + 1]), lambda_k[image : image + 1], **settings
-        )
-        assert alone.steps.item() == batch.steps[image].item()
-        torch.testing.assert_close(alone.mask[0], batch.mask[image])
-        torch.testing.assert_close(alone.residual[0], batch.residual[image])
-
-
-def test_history_has_a_column_for_each_step_and_nan_after_the_last() -> None:
-    problem, lambda_k = bowl(), torch.tensor([0.1, 1.0, 3.0]).double()
-    solution = solve_bowl(problem, lambda_k, steps=400, samples=2, tolerance=0.3)
-    assert solution.history.keys() == {"distortion", "nonsparsity", "loss", "residual"}
-    longest = int(solution.steps.max())
-    running = torch.arange(longest) < solution.steps[:, None]
-    for curve in solution.history.values():
-        assert curve.shape == (3, longest)
-        assert torch.equal(curve.isnan(), ~running)
-
-
-def test_history_is_that_of_the_masks_before_each_step() -> None:
-    objective = make_objective(tiny_cnn(), smooth_images(2))
-    lambda_k = lambdas(objective, 2.0)
-    settings = SolverSettings(steps=6, samples=4)
-    start = torch.rand(ones(objective).shape, generator=seeded(8))
-    history = solved(objective, start, lambda_k, settings, seeded(0)).history
-    fields = objective.draw(settings.samples_at(0), seeded(0))
-    first = objective.answer(start, fields).distortion
-    torch.testing.assert_close(history["distortion"][:, 0], first, atol=1e-6, rtol=1e-4)
-    torch.testing.assert_close(history["nonsparsity"][:, 0], start.mean(1))
-    torch.testing.assert_close(
-        history["loss"], history["distortion"] + lambda_k[:, None] * history["nonsparsity"]
-    )
 
 
 # --- the loop
@@ -437,52 +296,3 @@ def test_a_problem_is_continued_from_its_solution_for_some_of_the_images() -> No
     for number in range(2):
         alone = solve(part.select(torch.tensor([number])), short)
         torch.testing.assert_close(alone.mask[0], together.mask[number], atol=2e-3, rtol=0)
-
-
-# --- settings
-
-
-def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None:
-    settings = SolverSettings(
-        steps=100, learning_rate=0.1, late_learning_rate=0.4, early_share=0.3, decay_share=0.4
-    )
-    sizes = torch.tensor([settings.step_size(step) for step in range(100)])
-    assert (sizes[:30] == 0.1).all()
-    assert (sizes[30:60] == 0.4).all()
-    assert (sizes[60:].diff() < 0).all()
-    assert 0.04 <= sizes[-1] < 0.06
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"steps": -1},
-        {"steps": 1.5},
-        {"samples": 0},
-        {"learning_rate": 0},
-        {"late_learning_rate": -1},
-        {"momentum": 1},
-        {"memory": -0.1},
-        {"reach": 0},
-        {"reach": 2},
-        {"tolerance": -1e-3},
-        {"early_share": -1},
-        {"step": 10},
-        {"learning_rate": float("nan")},
-    ],
-)
-def test_settings_that_make_no_sense_are_named(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=next(iter(wrong))):
-        SolverSettings(**wrong)
-
-
-def test_settings_cannot_be_changed() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        SolverSettings().steps = 3  # type: ignore[misc]
-
-
-def test_unknown_presets_are_named_with_the_known_ones() -> None:
-    assert SolverSettings.preset("fast") == SolverSettings()
-    known = "unknown solver preset 'slow'; one of fast, short, published"
-    with pytest.raises(ValueError, match=known):
-        SolverSettings.preset("slow")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Start networks: their predictions, their files, their training, and the network of the sample."""
+"""Start networks: their predictions, files and training, and the network of the sample."""
 
 import json
 from pathlib import Path
@@ -167,6 +167,8 @@ def damaged(path: Path, kind: str) -> None:
         torch.save({"weight": torch.ones(3)}, path)
     elif kind == "other":
         save_file(tensors, path)
+    elif kind == "earlier":
+        save_file(tensors, path, header | {"format": "rcx start network 0"})
     elif kind == "settings":
         save_file(tensors, path, header)
     elif kind == "missing":
@@ -184,6 +186,7 @@ def damaged(path: Path, kind: str) -> None:
         ("empty", "not a readable safetensors file"),
         ("pickle", "not a readable safetensors file"),
         ("other", "no rcx start network"),
+        ("earlier", "of an earlier format of rcx: train the network again"),
         ("settings", "damaged rcx start network"),
         ("missing", "damaged rcx start network"),
         ("nan", "not finite"),

@@ -154,6 +154,17 @@ def test_classifiers_that_do_not_fit_are_told_before_the_work(
     assert said in output
 
 
+def test_a_start_network_of_another_size_is_told_before_the_work(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'profile = "sample"\nsize = 64\n[[runs]]\nclassifier = "sample/cnn"\n'
+        'methods = [{ method = "CartoonX", start = "predicted" }]'
+    )
+    code, output = typed("study", "-s", path, "--out", tmp_path / "o")
+    assert code == 2, output
+    assert "trained for images of 128 x 128, not of 64 x 64" in output
+
+
 def test_images_are_relative_to_the_settings_file(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text(

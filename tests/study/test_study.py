@@ -224,7 +224,7 @@ KEYS = "63b59407 74cd8693 a13c5a52 dccc038d ea24bbe0 45c86638 ae1a4baa 6b45563d"
 def test_other_methods_and_predicted_starts(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text(
-        'profile = "sample"\nsize = 64\nsolver = { steps = 2, samples = 2 }\n[[runs]]\n'
+        'profile = "sample"\nsolver = { steps = 2, samples = 2 }\n[[runs]]\n'
         'classifier = "sample/cnn"\nn_images = 2\nbaselines = ["SmoothGrad", "GradCAM"]\n'
         'methods = [{ method = "CartoonX", start = "predicted", evaluation_samples = 2 }]\n'
         'curves = [{ grid = "coarse", draws = 1, directions = "keep" }]'
@@ -235,7 +235,7 @@ def test_other_methods_and_predicted_starts(tmp_path: Path) -> None:
     named = ["CartoonX", "GradCAM", "SmoothGrad", "random pixels", "random wavelets"]
     assert sorted(rows["series"].unique()) == named
     classifier = rcx.load_classifier("sample/cnn")
-    images = draw_scenes(2, seed=FIRST_SCENE_SEED, size=64).images[1:]
+    images = draw_scenes(2, seed=FIRST_SCENE_SEED, size=128).images[1:]
     (variant,) = variants_of(read_settings(path))
     row = rows[rows["series"] == "SmoothGrad"].drop_duplicates("image").iloc[1]
     seed = image_seed(variant.seed, {"sha256": row["image_sha256"]})

@@ -36,7 +36,7 @@ def kept(explainer: rcx.CartoonX) -> VBox:
 def inside(widget: Widget, kind: type[Any]) -> list[Any]:
     """All widgets of a kind in a widget, from the outside inwards."""
     children = getattr(widget, "children", ())
-    widgets = [found for child in children for found in inside(child, kind)]
+    widgets = [inner for child in children for inner in inside(child, kind)]
     return [widget, *widgets] if isinstance(widget, kind) else widgets
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from ipywidgets import Tab, VBox
 from torch import Tensor
 
 from rcx.classifiers.targets import Target
@@ -15,8 +14,11 @@ from rcx.explain.explanation import Explanation
 from rcx.explain.pixel_rde import PixelRDE
 from rcx.images.checks import checked_images
 from rcx.report.frames import MaskFrames, explanation_frames
-from rcx.report.widgets import Frame, frame_slider
+from rcx.report.widgets import Frame, frame_slider, in_tabs
 from rcx.solver.settings import checked_lambda
+
+if TYPE_CHECKING:
+    from ipywidgets import Tab, VBox
 
 Through = Literal["lambda_k", "steps", "kept", "method"]
 """What a slider moves through: lambda, the solver's steps, the share that is kept, the methods."""
@@ -111,11 +113,11 @@ def scrubber(
         ],
         "method": lambda: _method_frames(explainer, images, explanation),
     }
-    sliders = []
+    sliders: dict[str, VBox] = {}
     for kind in kinds:
         rows = dict(zip(titles, zip(images, frames[kind](), strict=True), strict=True))
-        sliders.append(frame_slider(rows, kind, caption=_CAPTIONS[kind], width=width))
-    return sliders[0] if len(sliders) == 1 else Tab(children=sliders, titles=kinds)
+        sliders[kind] = frame_slider(rows, kind, caption=_CAPTIONS[kind], width=width)
+    return next(iter(sliders.values())) if len(sliders) == 1 else in_tabs(sliders)
 
 
 def _lambda_frames(

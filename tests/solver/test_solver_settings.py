@@ -1,0 +1,55 @@
+"""The settings of the solver: their schedules, their ranges and their names."""
+
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from rcx.solver.settings import SolverSettings
+
+
+def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None:
+    settings = SolverSettings(
+        steps=100, learning_rate=0.1, late_learning_rate=0.4, early_share=0.3, decay_share=0.4
+    )
+    sizes = torch.tensor([settings.step_size(step) for step in range(100)])
+    assert (sizes[:30] == 0.1).all()
+    assert (sizes[30:60] == 0.4).all()
+    assert (sizes[60:].diff() < 0).all()
+    assert 0.04 <= sizes[-1] < 0.06
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": -1},
+        {"steps": 1.5},
+        {"samples": 0},
+        {"learning_rate": 0},
+        {"late_learning_rate": -1},
+        {"momentum": 1},
+        {"memory": -0.1},
+        {"reach": 0},
+        {"reach": 2},
+        {"tolerance": -1e-3},
+        {"early_share": -1},
+        {"step": 10},
+        {"learning_rate": float("nan")},
+    ],
+)
+def test_settings_that_make_no_sense_are_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        SolverSettings(**wrong)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        SolverSettings().steps = 3  # type: ignore[misc]
+
+
+def test_unknown_presets_are_named_with_the_known_ones() -> None:
+    assert SolverSettings.preset("fast") == SolverSettings()
+    known = "unknown solver preset 'slow'; one of fast, short, published"
+    with pytest.raises(ValueError, match=known):
+        SolverSettings.preset("slow")  # type: ignore[arg-type]
