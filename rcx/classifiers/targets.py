@@ -11,8 +11,8 @@ from torch import Tensor
 from rcx.classifiers.classifier import Classifier
 
 Target = int | str | Sequence[int] | Tensor | None
-"""Classes to explain: one index for all images or one for each, or the name of one class for all
-images. None means the predicted classes."""
+"""Classes to explain, as one index for all images, one for each, or the name of one class for
+all images. None means the predicted classes."""
 
 
 def checked_targets(target: Target, logits: Tensor, classifier: Classifier) -> Tensor:

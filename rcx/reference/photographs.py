@@ -13,10 +13,10 @@ from rcx.evaluate.curve_tables import curves_from_table
 from rcx.evaluate.curves import Curve, CurveProtocol, Direction
 
 MeasuredTable = Literal["curves", "explanations"]
-"""A table of measurements: points of rate-distortion curves, or explanations."""
+"""A table of measurements, either points of rate-distortion curves or explanations."""
 
 MeasuredStudy = Literal["photographs", "schedules"]
-"""A study of this package: the profile imagenet, or the default beside the published schedule."""
+"""A study of this package, either the profile imagenet or the default beside the published schedule."""
 
 
 class Condition(TypedDict):
