@@ -16,7 +16,7 @@ MeasuredTable = Literal["curves", "explanations"]
 """A table of measurements, either points of rate-distortion curves or explanations."""
 
 MeasuredStudy = Literal["photographs", "schedules"]
-"""A study of this package, either the profile imagenet or the default beside the published schedule."""
+"""A study of this package, the profile imagenet or the default beside the published schedule."""
 
 
 class Condition(TypedDict):
