@@ -28,7 +28,7 @@ notebooks: book ## the report's chapters as they were run, in notebooks/
 	cp book/_build/html/_sources/*.ipynb notebooks/
 
 test: $(VENV)/.installed-dev ## the tests; PYTEST_ARGS='-m ""' runs the slow ones too
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses=4 $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff and mypy
 	$(BIN)/ruff check

@@ -31,17 +31,15 @@ class _FindTables(SphinxTransform):
                     self.document.ids[identifier] = table
 
 
-def _caption(node: nodes.Element) -> str:
-    captions = (child for child in node if isinstance(child, nodes.caption))
-    text: str = next(captions).astext()
-    return text
+def _caption(node: nodes.Node) -> str:
+    return next(child.astext() for child in node.children if isinstance(child, nodes.caption))
 
 
-def _visit(translator: HTML5Translator, node: nodes.Element) -> None:
+def _visit(translator: HTML5Translator, node: nodes.figure) -> None:
     translator.visit_figure(node)
 
 
-def _depart(translator: HTML5Translator, node: nodes.Element) -> None:
+def _depart(translator: HTML5Translator, node: nodes.figure) -> None:
     translator.depart_figure(node)
 
 
