@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from rcx.explain.explanation import Explanation
 from rcx.images.figures import (
     COLOURS,
     FAINT,
@@ -19,6 +19,9 @@ from rcx.images.figures import (
     style,
 )
 from rcx.system.text import shortened
+
+if TYPE_CHECKING:
+    from rcx.explain.explanation import Explanation
 
 
 def explanation_figure(
@@ -44,7 +47,7 @@ def explanation_figure(
     ValueError
         If there is no explanation, or they are of different numbers of images.
     """
-    columns = [explanations] if isinstance(explanations, Explanation) else list(explanations)
+    columns = list(explanations) if isinstance(explanations, Sequence) else [explanations]
     if not columns or any(len(column) != len(columns[0]) for column in columns):
         counts = ", ".join(str(len(column)) for column in columns) or "none"
         raise ValueError(f"explanations of {counts} images do not stand side by side")
@@ -108,7 +111,7 @@ def history_figure(
     StyledFigure
         A dotted line in the panel of the residual is the tolerance, below which an image stops.
     """
-    runs = [explanations] if isinstance(explanations, Explanation) else list(explanations)
+    runs = list(explanations) if isinstance(explanations, Sequence) else [explanations]
     if labels is None:
         labels = [str(run.settings.get("method", "explanation")) for run in runs]
     names = ("distortion", "non-sparsity", "loss", "residual")

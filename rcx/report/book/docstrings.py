@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from inspect import isroutine
 from pathlib import Path
 
@@ -16,8 +17,6 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
-
-import rcx
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -45,7 +44,7 @@ def _document_constants(app: Sphinx) -> None:
 
     The string below a constant belongs to the module that defines it, where autodoc does not look.
     """
-    package = Path(rcx.__file__).parent
+    package = Path(__file__).parents[2]
     inits = sorted(package.glob("*/**/__init__.py"), key=lambda path: len(path.parts), reverse=True)
     for init in inits:  # the deepest first, as a room may export what a package inside it exports
         exported = ModuleAnalyzer.for_module(
@@ -98,11 +97,12 @@ def _resolve_top_level(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
 ) -> nodes.Element | None:
     """Let `rcx.CartoonX` refer to what the page of its room describes as `rcx.explain.CartoonX`."""
+    top = import_module("rcx")
     package, _, path = node.get("reftarget", "").partition(".")
     name, _, member = path.partition(".")
-    if node.get("refdomain") != "py" or package != "rcx" or name not in rcx.__all__:
+    if node.get("refdomain") != "py" or package != "rcx" or name not in top.__all__:
         return None
-    room = getattr(rcx, name).__module__.split(".")[1]
+    room = getattr(top, name).__module__.split(".")[1]
     target = ".".join(filter(None, ["rcx", room, name, member]))
     return env.get_domain("py").resolve_xref(
         env, node["refdoc"], app.builder, "obj", target, node, content

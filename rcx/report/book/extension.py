@@ -18,7 +18,6 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-import rcx
 from rcx.report.book.chapter_store import (
     ChapterStore,
     chapter_key,
@@ -166,7 +165,7 @@ def _begin(app: Sphinx, config: Config) -> None:
     except ParameterError as error:
         raise ConfigError(str(error)) from error
     _Book.app = app
-    _Book.package = package_key(Path(rcx.__file__).parent)
+    _Book.package = package_key(Path(__file__).parents[2])
     _Book.store = ChapterStore(Path(app.srcdir, config.rcx_chapter_store).resolve())
     _Book.results = _Book.store.folder.with_name("results")
     os.environ[FOLDER_VARIABLE] = str(_Book.results)  # for the kernels
