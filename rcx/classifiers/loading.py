@@ -30,6 +30,8 @@ def load_classifier(
           ``"torchvision/mobilenet_v3_small"``.
         - ``"timm/NAME"``: a classifier of timm with pretrained weights, such as
           ``"timm/deit_tiny_patch16_224"``.
+        - ``"packaged/efficientnet_lite0"``: a classifier of ImageNet that is installed with the
+          package, so that nothing is downloaded.
         - ``"sample/cnn"`` or ``"sample/vit"``: one of two small classifiers of drawn scenes, which
           come with the package.
         - A module from images ``(N, C, H, W)`` to logits ``(N, classes)``.

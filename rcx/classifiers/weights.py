@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import pickle
@@ -22,9 +21,14 @@ from timm.data.config import resolve_model_data_config
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 from torch import nn
 
+from rcx.classifiers.names import PACKAGED, torchvision_names, unknown_model
+from rcx.classifiers.packaged import (
+    PACKAGED_MEAN,
+    PACKAGED_SIZE,
+    PACKAGED_STD,
+    packaged_network,
+)
 from rcx.images.imagenet import imagenet_class_names
-
-_SOURCES = ("torchvision", "timm", "sample")
 
 
 class WeightsError(RuntimeError):
@@ -64,7 +68,8 @@ def named_model(name: str) -> NamedModel:
     Parameters
     ----------
     name : str
-        ``"torchvision/NAME"``, ``"timm/NAME"``, ``"sample/cnn"`` or ``"sample/vit"``.
+        ``"torchvision/NAME"``, ``"timm/NAME"``, ``"packaged/efficientnet_lite0"``,
+        ``"sample/cnn"`` or ``"sample/vit"``.
 
     Returns
     -------
@@ -81,16 +86,18 @@ def named_model(name: str) -> NamedModel:
         If the weights are damaged or belong to another model.
     """
     source, _, model_name = name.partition("/")
-    if source == "torchvision" and model_name in _torchvision_names():
+    if source == "torchvision" and model_name in torchvision_names():
         return _torchvision_model(model_name)
     # The pattern keeps a name such as "timm/x.../../y" from leaving the weights folder.
     if source == "timm" and re.fullmatch(r"\w[\w.-]*", model_name) and timm.is_model(model_name):
         return _timm_model(model_name)
+    if name == PACKAGED:
+        return _packaged_model()
     if name == "sample/cnn":
         return _sample_model("cnn")
     if name == "sample/vit":
         return _sample_model("vit")
-    raise ValueError(_unknown(name))
+    raise ValueError(unknown_model(name))
 
 
 def state_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -106,30 +113,6 @@ def sha256(tensors: dict[str, torch.Tensor]) -> str:
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-def _torchvision_names() -> list[str]:
-    return list(torchvision.models.list_models(module=torchvision.models))
-
-
-def _unknown(name: str) -> str:
-    """Say that a name is unknown, and give the names of models that are like it."""
-    known = (
-        [f"torchvision/{model}" for model in _torchvision_names()]
-        + [f"timm/{model}" for model in timm.list_models() + timm.list_pretrained()]
-        + ["sample/cnn", "sample/vit"]
-    )
-    prefixed = name.split("/")[0] in _SOURCES
-    # A name without a source is compared with the models of every source.
-    candidates = [name] if prefixed else [f"{source}/{name.split('/')[-1]}" for source in _SOURCES]
-    similar = []
-    for candidate in candidates:
-        complete = not candidate.endswith("/")
-        longer = [model for model in known if complete and model.startswith(candidate)]
-        similar += longer[:3] or difflib.get_close_matches(candidate, known, 3, 0.8)
-    hint = f"; did you mean {' or '.join(dict.fromkeys(similar))}?" if similar else ""
-    problem = "unknown model" if prefixed else "unknown model source in"
-    return f"{problem} {name!r}: use torchvision/NAME, timm/NAME, sample/cnn or sample/vit{hint}"
 
 
 def _unavailable(name: str, needed: str, remedy: str) -> WeightsUnavailableError:
@@ -195,7 +178,7 @@ def _timm_model(model_name: str) -> NamedModel:
         if isinstance(error, WeightsError):
             raise
         if "Invalid pretrained tag" in str(error):
-            raise ValueError(_unknown(name)) from error
+            raise ValueError(unknown_model(name)) from error
         remedy = f"put {model_name}.safetensors under $RCX_ASSETS/weights"
         raise WeightsError(f"{name}: {error} ({remedy} to use your own weights)") from error
     resolve: Callable[[nn.Module], dict[str, Any]] = resolve_model_data_config
@@ -266,6 +249,20 @@ def _listed(keys: Sequence[str]) -> str:
     """Write the first five keys as text, and the number of the others."""
     text = ", ".join(keys[:5]) or "none"
     return f"{text} and {len(keys) - 5} more" if len(keys) > 5 else text
+
+
+def _packaged_model() -> NamedModel:
+    try:
+        network = packaged_network()
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(f"{PACKAGED}: {error}") from error
+    return NamedModel(
+        model=network.eval(),
+        mean=(PACKAGED_MEAN,) * 3,
+        std=(PACKAGED_STD,) * 3,
+        input_size=PACKAGED_SIZE,
+        class_names=imagenet_class_names(),
+    )
 
 
 def _sample_model(model_name: Literal["cnn", "vit"]) -> NamedModel:

@@ -58,6 +58,6 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="torchvision/NAME, timm/NAME, sample/cnn or sample/vit.",
+        help="torchvision/NAME, timm/NAME, packaged/efficientnet_lite0, sample/cnn or sample/vit.",
     ),
 ]
