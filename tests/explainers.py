@@ -10,7 +10,7 @@ from torch import nn
 import rcx
 from rcx.explain.explanation import Explanation
 
-QUICK = rcx.SolverSettings(steps=10, samples=2, stop_early=False)
+QUICK = rcx.SolverSettings(steps=10, samples=2)
 COMMON: dict[str, Any] = {
     "solver": QUICK,
     "device": "cpu",

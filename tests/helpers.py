@@ -27,13 +27,11 @@ from rcx.solver.settings import SolverSettings
 PLAIN: dict[str, Any] = {
     "antithetic": False,
     "learning_rate": 0.05,
-    "late_learning_rate": 0.05,
     "early_share": 0,
     "decay_share": 0,
     "overshoot": 1.0,
     "memory": 0.999,
     "reach": 1.0,
-    "stop_early": False,
 }
 
 

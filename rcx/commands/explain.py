@@ -92,7 +92,7 @@ def explain(
     preset: Annotated[
         str | None,
         typer.Option(
-            metavar="fast|short|published",
+            metavar="fast|short|published|...",
             help="Solver settings: published takes 2000 steps of 64 samples, short is for "
             "predicted starts; by default each method's own.",
             rich_help_panel=_METHOD,

@@ -87,7 +87,7 @@ def explain_photos(
     ExplainedPhoto or ImageFailure
         For each file, as soon as it is done.
     """
-    batch_size = batch_size or explainers[0].batch_size
+    batch_size = batch_size or explainers[0].images_at_a_time
     suffixes = [
         ".png",
         ".safetensors",

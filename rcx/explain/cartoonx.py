@@ -42,9 +42,9 @@ class CartoonX(Explainer):
         Mask that the solver starts from: ``"ones"``, ``"random"``, ``"uniform"``,
         ``"foreground"``, ``"foreground-uniform"``, ``"predicted"``, a mask ``(K,)`` or ``(N, K)``,
         or a network, see `rcx.starts.initial_mask`.
-    solver : {"fast", "short", "published"} or SolverSettings, optional
-        Settings of the solver, see `rcx.SolverSettings`. By default these are ``"fast"``. The
-        published ones take 2,000 steps of 64 samples.
+    solver : str or SolverSettings, optional
+        Settings of the solver, by name or one by one, see `rcx.SolverSettings.preset`. By default
+        these are ``"fast"``. ``"published"`` takes 2,000 steps of 64 samples.
     clamp : bool
         Whether to clamp obfuscated images to [0, 1] before they are classified, as published.
     seed : int

@@ -22,7 +22,7 @@ from rcx.explain.lambda_path import path_steps, solve_path
 from rcx.explain.target_distortion import reach_distortion
 from rcx.images.checks import checked_images
 from rcx.solver.distortion import DistortionMeasure, check_measure
-from rcx.solver.lanes import Lanes
+from rcx.solver.lanes import Lanes, lane_count
 from rcx.solver.loop import Progress, solve
 from rcx.solver.objective import Objective
 from rcx.solver.problem import Problem
@@ -80,6 +80,11 @@ class Explainer(Attributing):
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be at least 1 image, got {batch_size}")
         self.batch_size = batch_size or (1 if self.device.type == "cpu" else 32)
+
+    @property
+    def images_at_a_time(self) -> int:
+        """Number of images that a call of `explain` works on at the same time."""
+        return self.batch_size * lane_count(self.device)
 
     def objective(
         self,
@@ -166,16 +171,16 @@ class Explainer(Attributing):
         """
         batch = self._batch(images, target, generator)
         counter = StepCounter(progress, len(batch.groups) * self.solver.steps)
-        parts = []
+
+        def explained(lanes: Lanes, number: int) -> Explanation:
+            group = self._group(batch, number, lanes, self.lambda_k)
+            solution = solve(group.problem, self.solver, counter.watch(self.solver.steps))
+            if self.target_distortion is None:
+                return group.explanation(solution)
+            return reach_distortion(group, solution, self.solver, self.target_distortion, counter)
+
         with Lanes(batch.model) as lanes:
-            for number in range(len(batch.groups)):
-                group = self._group(batch, number, lanes, self.lambda_k)
-                solution = solve(group.problem, self.solver, counter.watch(self.solver.steps))
-                if self.target_distortion is None:
-                    parts.append(group.explanation(solution))
-                else:
-                    goal = self.target_distortion
-                    parts.append(reach_distortion(group, solution, self.solver, goal, counter))
+            parts = lanes.map_long(explained, range(len(batch.groups)))
         explanation = Explanation.cat(parts)
         warn_of_empty(explanation)
         return explanation
@@ -222,12 +227,14 @@ class Explainer(Attributing):
         middle = rising[len(rising) // 2]
         batch = self._batch(images, target, generator)
         counter = StepCounter(progress, len(batch.groups) * path_steps(rising, self.solver))
-        parts: list[list[Explanation]] = []
+
+        def explained(lanes: Lanes, number: int) -> list[Explanation]:
+            group = self._group(batch, number, lanes, middle)
+            solutions = solve_path(group.problem, rising, self.solver, counter)
+            return [group.explanation(solution) for solution in solutions]
+
         with Lanes(batch.model) as lanes:
-            for number in range(len(batch.groups)):
-                group = self._group(batch, number, lanes, middle)
-                solutions = solve_path(group.problem, rising, self.solver, counter)
-                parts.append([group.explanation(solution) for solution in solutions])
+            parts = lanes.map_long(explained, range(len(batch.groups)))
         path = {}
         for lambda_k, *rows in zip(rising, *parts, strict=True):
             explanation = Explanation.cat(rows)
@@ -290,6 +297,7 @@ class Explainer(Attributing):
             "distortion": self.distortion,
             "start": start_name(self.start),
             "clamp": self.clamp,
+            "solver_name": self.solver.name,
             "solver": self.solver.model_dump(mode="json"),
             "seed": noise.initial_seed(),
             "evaluation_samples": self.evaluation_samples,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rcx.images.descriptions import figure_description
+from rcx.solver.moments import CONVERGED
 from rcx.system.files import check_format, packed, read_whole, write_whole
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Explanation:
     label_kept : Tensor
         ``(N,)`` bool, whether ``predicted_after`` is the explained class.
     converged : Tensor
-        ``(N,)`` bool, whether the residual fell below the solver's tolerance.
+        ``(N,)`` bool, whether the residual was below the tolerance at the end, see
+        `rcx.solver.Solution`.
     steps : Tensor
         ``(N,)`` int64, steps of the solve that ended at the mask.
     residual : Tensor
@@ -176,11 +178,12 @@ class Explanation:
 
     @property
     def settled_at(self) -> Tensor:
-        """Step ``(N,)`` in which the residual was first below the solver's tolerance, or 0.
+        """Step ``(N,)`` in which the residual was first below the tolerance, or 0.
 
-        A solve with ``stop_early=False`` takes all of its steps, and could have stopped there.
+        Where the solver's settings have no tolerance, this is `rcx.solver.CONVERGED`.
         """
-        below = self.history["residual"] < self.settings["solver"]["tolerance"]
+        tolerance = self.settings["solver"]["tolerance"] or CONVERGED
+        below = self.history["residual"] < tolerance
         earlier = (below.cumsum(1) == 0).sum(1)
         return torch.where(below.any(1), earlier + 1, 0)
 

@@ -18,6 +18,7 @@ from rcx.images.figures import (
     picture_grid,
     style,
 )
+from rcx.solver.moments import CONVERGED
 from rcx.system.text import shortened
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def history_figure(
     Returns
     -------
     StyledFigure
-        A dotted line in the panel of the residual is the tolerance, below which an image stops.
+        A dotted line in the panel of the residual is the tolerance, below which a mask has
+        converged.
     """
     runs = list(explanations) if isinstance(explanations, Sequence) else [explanations]
     if labels is None:
@@ -137,8 +139,8 @@ def history_figure(
             else:
                 axes.set_yscale("log")
         for run in runs:
-            if tolerance := run.settings.get("solver", {}).get("tolerance"):
-                panels[-1].axhline(tolerance, color=FAINT, linestyle=":", linewidth=1)
+            tolerance = run.settings.get("solver", {}).get("tolerance") or CONVERGED
+            panels[-1].axhline(tolerance, color=FAINT, linestyle=":", linewidth=1)
         if len(runs) > 1:
             panels[-1].legend()
     return figure

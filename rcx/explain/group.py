@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -130,7 +131,7 @@ def noise_source(generator: torch.Generator | None, seed: int) -> torch.Generato
 
 
 class StepCounter:
-    """Reports the steps of several solves, one after the other, as those of one piece of work.
+    """Reports the steps of several solves, some of them side by side, as one piece of work.
 
     Parameters
     ----------
@@ -141,11 +142,21 @@ class StepCounter:
     """
 
     def __init__(self, progress: Progress | None, planned: int) -> None:
-        self._progress, self._planned, self._before = progress, planned, 0
+        self._progress, self._planned = progress, planned
+        self._begun = self._done = 0
+        self._lock = threading.Lock()
 
     def watch(self, steps: int) -> Watch | None:
         """Return what the next solve, of at most so many steps, is to call after each step."""
-        before, self._before = self._before, self._before + steps
-        self._planned = planned = max(self._planned, self._before)
-        progress = self._progress
-        return progress and (lambda step, _: progress(before + step, planned))
+        if self._progress is None:
+            return None
+        with self._lock:
+            self._begun += steps
+            self._planned = max(self._planned, self._begun)
+        return self._advance
+
+    def _advance(self, step: int, mask: Tensor) -> None:
+        with self._lock:  # solves side by side report one at a time
+            self._done += 1
+            if self._progress is not None:
+                self._progress(self._done, self._planned)

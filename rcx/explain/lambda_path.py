@@ -52,7 +52,7 @@ def continued_settings(solver: SolverSettings, factor: float = 2.0) -> SolverSet
         "early_share": 0.0,
         "decay_share": 1.0 if solver.decay_share else 0.0,
         "overshoot": 1.0,
-        "stop_early": False,
+        "tolerance": 0.0,
     }
     return solver.model_copy(update=changes)
 

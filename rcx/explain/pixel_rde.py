@@ -34,9 +34,9 @@ class PixelRDE(Explainer):
         Mask that the solver starts from: ``"ones"``, ``"random"``, ``"uniform"``,
         ``"foreground"``, ``"foreground-uniform"``, ``"predicted"``, a mask ``(K,)`` or ``(N, K)``,
         or a network, see `rcx.starts.initial_mask`.
-    solver : {"fast", "short", "published"} or SolverSettings, optional
-        Settings of the solver, see `rcx.SolverSettings`. By default these are ``"fast"`` with 180
-        steps.
+    solver : str or SolverSettings, optional
+        Settings of the solver, by name or one by one, see `rcx.SolverSettings.preset`. By default
+        these are ``"pixels-1"``.
     clamp : bool
         Whether to clamp obfuscated images to [0, 1] before they are classified. The published code
         does so for CartoonX only.
@@ -55,8 +55,7 @@ class PixelRDE(Explainer):
     """
 
     method = "Pixel RDE"
-    # With fewer steps, the masks differ much from those of the published schedule.
-    default_solver = SolverSettings(steps=180)
+    default_solver = SolverSettings.preset("pixels-1")
 
     def __init__(
         self,

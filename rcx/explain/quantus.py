@@ -72,7 +72,7 @@ def explain_func(
         Mask that the solver starts from: ``"ones"``, ``"random"``, ``"uniform"``,
         ``"foreground"``, ``"foreground-uniform"``, ``"predicted"``, a mask ``(K,)`` or ``(N, K)``,
         or a network, see `rcx.starts.initial_mask`.
-    solver : {"fast", "short", "published"} or SolverSettings, optional
+    solver : str or SolverSettings, optional
         Settings of the solver, see `rcx.SolverSettings`. By default they are those of the method.
     clamp : bool, optional
         Whether to clamp obfuscated images to [0, 1]. By default CartoonX does, and Pixel RDE not.

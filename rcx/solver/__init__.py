@@ -5,13 +5,14 @@ It knows nothing of files, of pictures, or of what a mask is used for.
 
 from rcx.solver.distortion import DistortionMeasure, distortion
 from rcx.solver.loop import solve
-from rcx.solver.moments import Momentum, projected_residual
+from rcx.solver.moments import CONVERGED, Momentum, projected_residual
 from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
 from rcx.solver.objective import Answer, Objective
 from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import Preset, SolverSettings
 
 __all__ = [
+    "CONVERGED",
     "Answer",
     "DistortionMeasure",
     "GaussianNoise",

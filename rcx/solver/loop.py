@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rcx.solver.moments import Moments
+from rcx.solver.moments import CONVERGED, Moments
 from rcx.solver.overshoot import Overshoot
 from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import SolverSettings
@@ -52,7 +52,7 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
     mask = problem.start.detach().clone()
     moments = Moments(
         mask,
-        memories=(settings.momentum, settings.memory),
+        memory=settings.memory,
         before=problem.momentum and problem.momentum.at(lambda_k),
     )
     overshoot = _overshoot(problem, settings)
@@ -61,7 +61,7 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
     history: list[Tensor] = []
     for step in range(settings.steps):
         current, weight = mask[rows], lambda_k[rows]
-        fields = objective.draw(settings.samples_at(step), noise)
+        fields = objective.draw(settings.samples, noise)
         distortion, slope = objective.gradient(current, fields, rows)
         unit = weight[:, None] / mask.shape[1]
         gradient = slope / unit + 1
@@ -81,7 +81,7 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
         history.append(record)
         if watch is not None:
             watch(step + 1, mask)
-        if settings.stop_early:
+        if settings.tolerance:
             rows = rows[~moments.settled(settings.tolerance)[rows]]
             if not len(rows):
                 break
@@ -91,7 +91,7 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
         mask,
         lambda_k,
         steps,
-        moments.settled(settings.tolerance).cpu(),
+        moments.settled(settings.tolerance or CONVERGED).cpu(),
         moments.residual,
         moments.momentum(lambda_k, steps.to(mask.device)),
         dict(zip(names, curves, strict=True)),
@@ -105,11 +105,4 @@ def _overshoot(problem: Problem, settings: SolverSettings) -> Overshoot | None:
     objective = problem.objective
     fields = objective.draw(settings.samples, problem.noise.clone_state())
     whole, empty = objective.ends(fields)
-    return Overshoot(
-        problem.lambda_k,
-        whole,
-        empty,
-        most=settings.overshoot,
-        limit=settings.overshoot_limit,
-        leeway=settings.leeway,
-    )
+    return Overshoot(problem.lambda_k, whole, empty, most=settings.overshoot)

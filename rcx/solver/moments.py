@@ -7,6 +7,11 @@ from typing import NamedTuple, overload
 import torch
 from torch import Tensor
 
+CONVERGED = 0.02
+"""Residual below which a solve has converged, unless its settings name another tolerance."""
+
+_MOMENTUM = 0.9  # Adam's beta 1, as published
+
 
 class Momentum(NamedTuple):
     """Estimates of the gradient where a solve of N images ended.
@@ -44,22 +49,20 @@ class Moments:
     ----------
     mask : Tensor
         ``(N, K)``, the masks that the solve begins with.
-    memories : tuple of float
-        Adam's beta 1 and beta 2.
+    memory : float
+        Adam's beta 2.
     before : Momentum, optional
         Estimates of an earlier solve, which this one continues.
     """
 
-    def __init__(
-        self, mask: Tensor, memories: tuple[float, float], before: Momentum | None = None
-    ) -> None:
-        self.memories = memories
+    def __init__(self, mask: Tensor, memory: float, before: Momentum | None = None) -> None:
+        self.memory = memory
         nothing = torch.zeros_like(mask)
         self.first, self.second = (nothing, nothing.clone()) if before is None else before[:2]
         self.continued = before is not None
         self.violation = torch.zeros(len(mask), dtype=mask.dtype, device=mask.device)
         self.residual = torch.ones_like(self.violation)
-        self.count = 0
+        self.count = self.measured = 0
         # Number of the latest steps in a row that had no surcharge on lambda.
         self.undisturbed = 0
 
@@ -74,7 +77,7 @@ class Moments:
     def momentum(self, lambda_k: Tensor, steps: Tensor) -> Momentum:
         """Return the estimates at the end of a solve for lambdas ``(N,)`` by steps ``(N,)``."""
         taken = steps.clamp_min(1).to(self.first)[:, None]
-        mean, square = (self._weight(memory, taken) for memory in self.memories)
+        mean, square = (self._weight(memory, taken) for memory in (_MOMENTUM, self.memory))
         return Momentum(self.first / mean, self.second / square, lambda_k)
 
     @overload
@@ -115,18 +118,22 @@ class Moments:
             ``(n, K)``, the direction of steepest ascent by Adam's scaling.
         """
         expected, spread = self.first[rows], self.second[rows]
+        if surcharge is None and not self.undisturbed:
+            # Steps at another lambda do not tell how near the optimum is at this one.
+            self.violation.zero_()
+            self.measured = 0
         if self.count:
             violation = projected_residual(mask, expected, gradient)
+            self.measured += 1
             self.violation[rows] = torch.lerp(self.violation[rows], violation, _RESIDUAL_RATE)
-            self.residual[rows] = self.violation[rows] / (1 - (1 - _RESIDUAL_RATE) ** self.count)
+            self.residual[rows] = self.violation[rows] / (1 - (1 - _RESIDUAL_RATE) ** self.measured)
         self.count += 1
         self.undisturbed = self.undisturbed + 1 if surcharge is None else 0
-        momentum, memory = self.memories
-        expected = torch.lerp(gradient, expected, momentum)
-        spread = torch.lerp(gradient.square(), spread, memory)
+        expected = torch.lerp(gradient, expected, _MOMENTUM)
+        spread = torch.lerp(gradient.square(), spread, self.memory)
         self.first[rows], self.second[rows] = expected, spread
-        mean = expected / self._weight(momentum, self.count)
-        square = spread / self._weight(memory, self.count)
+        mean = expected / self._weight(_MOMENTUM, self.count)
+        square = spread / self._weight(self.memory, self.count)
         if surcharge is not None:
             variance = (square - mean.square()).clamp_min(0)
             mean = mean + surcharge
@@ -157,8 +164,8 @@ def projected_residual(mask: Tensor, expected: Tensor, gradient: Tensor) -> Tens
 
     In a solve, ``e`` is Adam's first moment before the step and ``g`` the gradient of the step. The
     residual that a `Solution` and its history report is the running mean over the steps, with the
-    weight 0.05 for a new step and with Adam's correction of the beginning. Before there is an
-    earlier gradient, it is 1.
+    weight 0.05 for a new step and with Adam's correction of the beginning. It begins anew when
+    lambda has come down from its overshoot. Before there is an earlier gradient, it is 1.
 
     Parameters
     ----------

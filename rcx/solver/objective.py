@@ -243,15 +243,15 @@ class Objective:
     def _batches(self, images: int, fields: Tensor) -> list[_Batch]:
         """Split images and noise fields into passes of at most ``chunk`` obfuscations.
 
-        Where there are enough obfuscations, every lane gets a pass. If one image meets one noise
-        field with both signs, each lane gets one of the signs.
+        Where there are enough obfuscations, there is a pass for every lane, even if only one lane
+        is free. If one image meets one noise field with both signs, each pass has one of the signs.
         """
-        if images == len(fields) == 1 < len(self.lanes) and self.signs is not None:
+        if images == len(fields) == 1 < self.lanes.parts and self.signs is not None:
             image = slice(0, 1)
             return [_Batch(image, sign * fields, None, 1 / len(self.signs)) for sign in self.signs]
         per_field = self.samples_per_field
-        per_lane = -(-images * len(fields) * per_field // len(self.lanes))
-        most_fields = max(per_field, min(self.chunk, per_lane)) // per_field
+        per_part = -(-images * len(fields) * per_field // self.lanes.parts)
+        most_fields = max(per_field, min(self.chunk, per_part)) // per_field
         images_per_pass = max(1, most_fields // min(len(fields), most_fields))
         return [
             _Batch(slice(start, start + images_per_pass), part, self.signs, len(part) / len(fields))

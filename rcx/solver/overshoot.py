@@ -9,15 +9,16 @@ from torch import Tensor
 _RATE = 0.1
 
 
+# Share of what the empty mask loses, or of lambda, at which no surcharge is left.
+_LEEWAY = 0.5
+
+
 class Overshoot:
     """The surcharge on lambda, which shrinks as the distortion grows.
 
-    Write ``stake`` for ``max(empty - whole, 0)``, which is what the empty mask loses. The largest
-    surcharge of an image is ``clamp((limit * stake / lambda_k)**2, 1, most) - 1``. It is small
-    where a class is hardly worth the price of its explanation, because a large surcharge could then
-    delete the few coefficients that keep the class. The distortion uses up this surcharge
-    linearly: none is left where the distortion, as a mean over some steps, exceeds ``whole`` by
-    ``leeway * min(stake, lambda_k)``.
+    The distortion uses the surcharge up linearly: none is left where the distortion, as a mean over
+    some steps, exceeds that of the image itself by half of what the empty mask loses, or by half of
+    lambda where that is less. No surcharge so deletes what keeps the class.
 
     Parameters
     ----------
@@ -27,25 +28,12 @@ class Overshoot:
         ``(N,)``, distortions of the mask of ones and of the empty mask.
     most : float
         Largest factor of lambda, at least 1.
-    limit : float
-        Bound on that factor in units of the stake, not negative.
-    leeway : float
-        Share of the stake, or of lambda, that may be lost until no surcharge is left, positive.
     """
 
-    def __init__(
-        self,
-        lambda_k: Tensor,
-        whole: Tensor,
-        empty: Tensor,
-        *,
-        most: float,
-        limit: float,
-        leeway: float,
-    ) -> None:
-        stake = (empty - whole).clamp_min(0)
-        self.highest = (limit * stake / lambda_k).square().clamp(1, most) - 1
-        self.room = (leeway * stake.minimum(lambda_k)).clamp_min(torch.finfo(stake.dtype).tiny)
+    def __init__(self, lambda_k: Tensor, whole: Tensor, empty: Tensor, *, most: float) -> None:
+        loss = (empty - whole).clamp_min(0).minimum(lambda_k)
+        self.most = most - 1
+        self.room = (_LEEWAY * loss).clamp_min(torch.finfo(loss.dtype).tiny)
         self.whole, self.distortion = whole, whole.clone()
 
     def surcharge(self, distortion: Tensor, rows: Tensor, share: float) -> Tensor:
@@ -62,4 +50,4 @@ class Overshoot:
         """
         self.distortion[rows] += _RATE * (distortion - self.distortion[rows])
         used = (self.distortion - self.whole)[rows] / self.room[rows]
-        return share * self.highest[rows] * (1 - used).clamp(0, 1)
+        return share * self.most * (1 - used).clamp(0, 1)

@@ -72,7 +72,8 @@ class Solution:
     steps : Tensor
         ``(N,)`` int64, steps taken.
     converged : Tensor
-        ``(N,)`` bool, whether the residual fell below the tolerance.
+        ``(N,)`` bool, whether the residual was below the tolerance at the end, or below 0.02 if
+        the settings have none.
     residual : Tensor
         ``(N,)``, residuals after the last step, see `projected_residual`.
     momentum : Momentum

@@ -160,7 +160,7 @@ def _one_thread() -> Iterator[None]:
 def _explain(
     classifier: Classifier, *, images: int, samples: int, size: int, steps: int, seed: int
 ) -> None:
-    solver = SolverSettings(steps=steps, samples=samples, early_share=0, stop_early=False)
+    solver = SolverSettings(steps=steps, samples=samples, early_share=0)
     explainer = CartoonX(classifier, solver=solver, device="cpu", evaluation_samples=1, seed=seed)
     explainer.explain(draw_scenes(images, seed=seed, size=size).images)
 

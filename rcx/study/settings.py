@@ -91,7 +91,7 @@ class MethodSettings(_Table):
     evaluation_samples : int
         Draws of noise, 1 to 100,000, for the distortion that is reported.
     solver : str or table, optional
-        ``"fast"``, ``"short"``, ``"published"``, or fields of `rcx.SolverSettings`, to which
+        A name of `rcx.SolverSettings.preset`, or fields of `rcx.SolverSettings`, to which
         ``preset`` may name the preset for all other fields; by default the study's solver.
     """
 

@@ -11,7 +11,7 @@ import rcx
 from rcx.evaluate.sweeps import sweep_rows, sweep_table
 from rcx.report.curve_figures import sweep_figure
 
-SOLVER = rcx.SolverSettings(steps=10, samples=2, stop_early=False)
+SOLVER = rcx.SolverSettings(steps=10, samples=2)
 IMAGES = smooth_images(2, (32, 32))
 
 

@@ -179,11 +179,9 @@ def test_every_measure_and_start_lowers_the_loss(
         steps=25,
         samples=4,
         learning_rate=0.03,
-        late_learning_rate=0.03,
         early_share=0,
         decay_share=0,
         reach=1,
-        stop_early=False,
     )
     explainer = method(tiny_cnn(), lambda_k, distortion=measure, start=start, solver=settings)
     explanation = explainer.explain(images)

@@ -16,7 +16,7 @@ from rcx.explain.quantus import Method
 IMAGES = smooth_images(2)
 MODEL = rcx.load_classifier(tiny_cnn())
 QUICK: dict[str, Any] = {
-    "solver": rcx.SolverSettings(steps=6, samples=2, stop_early=False),
+    "solver": rcx.SolverSettings(steps=6, samples=2),
     "device": "cpu",
     "evaluation_samples": 4,
 }

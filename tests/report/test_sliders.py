@@ -14,7 +14,7 @@ import rcx
 from rcx.images.scenes import draw_scenes
 from rcx.solver.settings import SolverSettings
 
-FEW = SolverSettings(steps=12, samples=2, stop_early=False)
+FEW = SolverSettings(steps=12, samples=2)
 IMAGES = draw_scenes(2, seed=3).images
 
 

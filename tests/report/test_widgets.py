@@ -16,7 +16,7 @@ from rcx.report.frames import MaskFrames, explanation_frames, method_frames
 from rcx.report.widgets import Frame, frame_slider
 from rcx.solver.settings import SolverSettings
 
-FEW = SolverSettings(steps=12, samples=2, stop_early=False)
+FEW = SolverSettings(steps=12, samples=2)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -62,6 +63,32 @@ def test_an_error_in_a_lane_is_raised() -> None:
 
     with Lanes(nn.Identity(), 2) as lanes, pytest.raises(ValueError, match="item 1"):
         lanes.map(fail, [0, 1, 2])
+
+
+def test_long_work_has_one_lane_each_and_what_is_left_over_has_all() -> None:
+    with Lanes(tiny_cnn(), 2) as lanes:
+        lengths = lanes.map_long(lambda lane, item: (item, len(lane), lane.parts), range(5))
+    assert lengths == [(0, 1, 2), (1, 1, 2), (2, 1, 2), (3, 1, 2), (4, 2, 2)]
+
+
+def test_long_work_runs_at_the_same_time() -> None:
+    meeting = threading.Barrier(2, timeout=20)
+    with Lanes(tiny_cnn(), 2) as lanes:
+        places = lanes.map_long(lambda lane, item: meeting.wait(), range(4))
+    assert sorted(places) == [0, 0, 1, 1]
+
+
+def test_long_work_ends_soon_after_an_error_beside_it() -> None:
+    passes = []
+
+    def work(lane: Lanes, item: int) -> None:
+        if item == 0:
+            raise ValueError("item 0")
+        while True:
+            passes.append(lane.map(lambda _, one: one, [1]))
+
+    with pytest.raises(ValueError, match="item 0"), Lanes(tiny_cnn(), 2) as lanes:
+        lanes.map_long(work, [0, 1])
 
 
 @pytest.mark.parametrize("count", [2, 3])

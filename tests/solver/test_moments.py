@@ -6,8 +6,8 @@ from helpers import PLAIN, bowl, seeded, solved
 from rcx.solver.moments import Moments, Momentum
 from rcx.solver.settings import SolverSettings
 
-# With such short memories, nothing is left of the first steps after two hundred more.
-SHORT = SolverSettings(**{**PLAIN, "memory": 0.9, "momentum": 0.9})
+# With such a short memory, nothing is left of the first steps after two hundred more.
+SHORT = SolverSettings(**{**PLAIN, "memory": 0.9})
 
 
 def test_a_continued_solve_equals_one_long_solve() -> None:
@@ -38,7 +38,7 @@ def test_moments_at_another_lambda_are_those_of_gradients_at_that_lambda() -> No
 
 def test_momentum_is_the_mean_gradient_after_few_steps_too() -> None:
     # An image that stopped early has had fewer gradients than the others of its batch.
-    moments = Moments(torch.ones(2, 5), memories=(0.9, 0.99))
+    moments = Moments(torch.ones(2, 5), memory=0.99)
     gradient = torch.full((1, 5), 3.0)
     for step in range(7):
         rows = torch.tensor([0, 1]) if step < 2 else torch.tensor([0])

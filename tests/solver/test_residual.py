@@ -18,7 +18,7 @@ from helpers import (
 )
 from torch import Tensor
 
-from rcx.solver.moments import projected_residual
+from rcx.solver.moments import CONVERGED, projected_residual
 from rcx.solver.settings import SolverSettings
 
 
@@ -75,9 +75,17 @@ def test_residual_of_pure_noise_averages_to_zero() -> None:
 
 def test_residual_falls_from_one_to_near_zero() -> None:
     problem, lambda_k = bowl(deviation=0.5), torch.tensor([0.3, 1.0, 2.0]).double()
-    solution = solve_bowl(problem, lambda_k, steps=300, samples=16, stop_early=False)
+    solution = solve_bowl(problem, lambda_k, steps=300, samples=16)
     assert (solution.history["residual"][:, 0] == 1).all()
     assert solution.residual.abs().max() < 0.1
+
+
+def test_residual_at_the_end_is_not_that_of_the_overshoot() -> None:
+    problem, lambda_k = bowl(deviation=0.5), torch.tensor([0.3, 1.0, 2.0]).double()
+    curve = solve_bowl(problem, lambda_k, steps=200, samples=16).history["residual"]
+    # Lambda is its own from step 170 on.
+    assert curve[:2, 165:170].min() > 0.2
+    assert curve[:, -5:].abs().max() < 0.1
 
 
 # --- stopping
@@ -86,7 +94,8 @@ def test_residual_falls_from_one_to_near_zero() -> None:
 def test_stops_each_image_at_the_tolerance() -> None:
     problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
     loose, strict = (
-        solve_bowl(problem, lambda_k, steps=400, tolerance=tolerance) for tolerance in (0.5, 0.1)
+        solve_bowl(problem, lambda_k, steps=400, tolerance=tolerance, overshoot=1.0)
+        for tolerance in (0.5, 0.1)
     )
     for solution, tolerance in ((loose, 0.5), (strict, 0.1)):
         assert solution.converged.all()
@@ -101,21 +110,21 @@ def test_stops_each_image_at_the_tolerance() -> None:
 
 def test_says_so_when_the_steps_run_out() -> None:
     problem, lambda_k = bowl(), torch.ones(3).double()
-    solution = solve_bowl(problem, lambda_k, steps=7, tolerance=0.01)
+    solution = solve_bowl(problem, lambda_k, steps=7, tolerance=0.01, overshoot=1.0)
     assert not solution.converged.any()
     assert (solution.residual > 0.01).all()
     assert solution.steps.tolist() == [7, 7, 7]
 
 
-def test_takes_all_steps_without_early_stopping_and_still_tells_which_images_converged() -> None:
+def test_takes_all_steps_without_a_tolerance_and_still_tells_which_images_converged() -> None:
     problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
     stopped, full, short = (
-        solve_bowl(problem, lambda_k, steps=steps, tolerance=0.3, stop_early=stop_early)
-        for steps, stop_early in ((200, True), (200, False), (10, False))
+        solve_bowl(problem, lambda_k, steps=steps, tolerance=tolerance)
+        for steps, tolerance in ((200, 0.3), (200, 0.0), (10, 0.0))
     )
     assert stopped.steps.max() < 200
     assert full.steps.tolist() == [200, 200, 200]
-    assert full.converged.all()
+    assert torch.equal(full.converged, full.residual < CONVERGED)
     assert short.steps.tolist() == [10, 10, 10]
     assert not short.converged.any()
     for image, steps in enumerate(stopped.steps.tolist()):
@@ -155,7 +164,7 @@ def test_history_is_that_of_the_masks_before_each_step() -> None:
     settings = SolverSettings(steps=6, samples=4)
     start = torch.rand(ones(objective).shape, generator=seeded(8))
     history = solved(objective, start, lambda_k, settings, seeded(0)).history
-    fields = objective.draw(settings.samples_at(0), seeded(0))
+    fields = objective.draw(settings.samples, seeded(0))
     first = objective.answer(start, fields).distortion
     torch.testing.assert_close(history["distortion"][:, 0], first, atol=1e-6, rtol=1e-4)
     torch.testing.assert_close(history["nonsparsity"][:, 0], start.mean(1))

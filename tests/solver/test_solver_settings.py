@@ -6,13 +6,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from rcx.solver.settings import SolverSettings
+from rcx.solver.settings import Preset, SolverSettings
 
 
 def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None:
-    settings = SolverSettings(
-        steps=100, learning_rate=0.1, late_learning_rate=0.4, early_share=0.3, decay_share=0.4
-    )
+    settings = SolverSettings(steps=100, learning_rate=0.4, early_share=0.3, decay_share=0.4)
     sizes = torch.tensor([settings.step_size(step) for step in range(100)])
     assert (sizes[:30] == 0.1).all()
     assert (sizes[30:60] == 0.4).all()
@@ -27,8 +25,8 @@ def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None
         {"steps": 1.5},
         {"samples": 0},
         {"learning_rate": 0},
-        {"late_learning_rate": -1},
-        {"momentum": 1},
+        {"memory": 1},
+        {"overshoot": 0.5},
         {"memory": -0.1},
         {"reach": 0},
         {"reach": 2},
@@ -50,6 +48,34 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_unknown_presets_are_named_with_the_known_ones() -> None:
     assert SolverSettings.preset("fast") == SolverSettings()
-    known = "unknown solver preset 'slow'; one of fast, short, published"
+    known = "unknown solver preset 'slow'; one of fast, short, published, fast-1"
     with pytest.raises(ValueError, match=known):
         SolverSettings.preset("slow")  # type: ignore[arg-type]
+
+
+def test_a_name_with_a_number_stands_for_the_same_settings_for_ever() -> None:
+    # Other values need another name: stored results carry these names.
+    fast = {
+        "steps": 200,
+        "samples": 2,
+        "antithetic": True,
+        "learning_rate": 0.2,
+        "early_share": 0.5,
+        "decay_share": 0.6,
+        "overshoot": 32.0,
+        "memory": 0.99,
+        "reach": 0.05,
+        "tolerance": 0.0,
+    }
+    short = {"steps": 90, "early_share": 0.0, "decay_share": 1.0, "overshoot": 8.0}
+    expected: dict[Preset, dict[str, Any]] = {
+        "fast-1": fast,
+        "pixels-1": fast | {"steps": 125},
+        "short-1": fast | short,
+    }
+    for name, values in expected.items():
+        assert SolverSettings.preset(name).model_dump() == values
+        assert SolverSettings(**values).name == name
+    assert SolverSettings.preset("fast").name == "fast-1"
+    assert SolverSettings.preset("published").name == "published"
+    assert SolverSettings(steps=7).name == "custom"

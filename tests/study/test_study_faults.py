@@ -73,7 +73,7 @@ def test_interrupted_within_seconds_and_resumed(
 ) -> None:
     out = tmp_path / "out"
     path = tmp_path / "study.toml"
-    endless = "steps = 100000, stop_early = false"
+    endless = "steps = 100000"
     path.write_text(tiny(tmp_path).read_text().replace("steps = 3", endless))
     command = Command("study", "-s", path, "--out", out, log=tmp_path / "log")
     command.wait_for("Loading")
