@@ -210,15 +210,15 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # with a small *reach* $r$, so that entries which do not matter shrink by a constant factor a step. The
 # step size $\eta_t$ has three phases. It is small at first: while the whole mask falls together, a
 # hasty step deletes what matters too. Then it is larger, and over the last part of the steps it
-# decays to a tenth.
+# decays to a tenth. In these later phases $\max(s_i, r)$ is at most $1 - s_i + 5 r$, so that entries near
+# one, whose noise costs most, settle.
 #
 # While most of the image is kept, the noise hardly shows, and a coefficient that does not matter is
 # told apart more easily than later. So that it goes then, $\lambda$ is several times larger during
 # the careful phase. This *overshoot* falls to one before the last steps, which are those of the loss
 # as it is defined, so that what was taken too much returns. What an explanation loses at most is the
 # distortion of the empty mask, or $\lambda$, the price of keeping everything: the overshoot shrinks as
-# the distortion grows, and is gone at half of the smaller one. It is also smaller from the start where
-# the empty mask costs little in units of $\lambda$: there the whole mask may go at once.
+# the distortion grows, and is gone at half of the smaller one.
 #
 # With $r = 1$, a constant $\eta$ and no overshoot this is the published optimisation, which is there
 # as `SolverSettings.preset("published")`.
@@ -235,8 +235,7 @@ done = pd.Index([f"{share:.1%}" for share in shares], name="steps done")
 pd.DataFrame(sizes, index=done).rename_axis(columns="step size of").T.style.format(precision=4)
 
 # %% mystnb={"figure": {"caption": "The default solver and the published one.", "caption_before": true, "name": "tab-presets"}}
-compared = ["steps", "samples", "antithetic", "reach", "overshoot", "overshoot_limit", "leeway", "tolerance", "stop_early"]
-pd.DataFrame({name: {key: str(getattr(preset, key)) for key in compared} for name, preset in {"fast": settings, "published": published}.items()})
+pd.DataFrame({preset.name: preset.model_dump() for preset in (settings, published)}).astype(str)
 
 # %% [markdown]
 # ### When to stop
@@ -255,8 +254,8 @@ pd.DataFrame({name: {key: str(getattr(preset, key)) for key in compared} for nam
 # the kept rate could be given up for nothing, as at the start, and 0 where distortion and rate
 # balance. Sign and size come from different noise, so that noise alone averages to zero, which the
 # plain length of the gradient never would. The residual is averaged over about the last twenty
-# steps; where it falls below the tolerance, at least twenty steps after the overshoot, the image has
-# *converged* and stops.
+# steps, and after the overshoot it begins anew. Where it ends below the tolerance, the image has
+# *converged*. If the settings name a tolerance, the image also stops there.
 
 # %% mystnb={"figure": {"caption": "Distortion, non-sparsity, loss and residual, step by step.", "name": "fig-history"}}
 explanation = explainer.explain(image)

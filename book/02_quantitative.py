@@ -271,7 +271,7 @@ shown(repetitions)
 
 # %% [markdown]
 # And how much hangs on the solver? A still earlier default of this package took 300 steps without an
-# overshoot of $\lambda$ (see [](04_runtime_initialization)). On the same photographs its losses are higher,
+# overshoot of $\lambda$. On the same photographs its losses are higher,
 # most of all those of Pixel RDE. Here are both, by the means over the photographs, and their curves under
 # the *fair* protocol:
 

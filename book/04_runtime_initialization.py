@@ -43,14 +43,12 @@ seed: int = 0  # seed of scenes, noise and random starts
 # thousand steps. That walk, and not the decision what to keep, is most of the published time.
 #
 # The default solver moves an entry in proportion to its size instead, so that what does not matter
-# shrinks by a constant factor per step. While the whole mask still falls together it is careful:
-# a hasty schedule overshoots the point where the class is lost, and then the empty mask, which
-# costs no rate, is a trap that it does not leave. But careful steps may ask for more than the loss
-# does: during these, $\lambda$ is up to sixteen times larger. While most of the image is kept the noise
-# hardly shows, so that what does not matter is told apart and goes; before the end $\lambda$ is back
-# at its own, and what was taken too much returns. This *overshoot* has a *leeway*: it shrinks as the
-# distortion grows, so that it seldom leads into the trap. It came last, and brought more than any other
-# change of the schedule, see [below](what-was-tried).
+# shrinks by a constant factor per step. While the whole mask still falls together, it takes small
+# steps, because a hasty schedule loses the class, and the empty mask, which costs no rate, is a trap
+# that it does not leave. During these steps $\lambda$ is larger. While most of the image is kept the
+# noise hardly shows, so that what does not matter is told apart and goes. Before the end $\lambda$ is
+# back at its own, and what was taken too much returns. This *overshoot* shrinks as the distortion
+# grows. [Another page](solver) explains each setting.
 
 # %%
 from functools import partial
@@ -116,8 +114,8 @@ pd.DataFrame(
 # %% [markdown]
 # Fewer samples are unkind to the published schedule: its step size stays the same, so the noise keeps
 # pushing masks away from where they should end. On two photographs it ended at 0.177 and 0.252 with 16
-# samples, and after 850 more steps with 64 it was at 0.133 and 0.200, where the default ends at 0.133
-# and 0.168, see [below](what-was-tried). With 64 samples it is a good solver; what it is not is fast.
+# samples, and after 850 more steps with 64 it was at 0.133 and 0.200. With 64 samples it is a good
+# solver; what it is not is fast.
 # Exactly as published it takes the better part of an hour of a core for each photograph and input, so it
 # was run once, on eight photographs, with `rcx study --settings rcx/reference/measured/schedules.toml`. Losses are
 # by the same 256 fresh samples, `settled at` is the step at which the run would have stopped, 0 if at none:
@@ -145,8 +143,8 @@ shown(evaluate.comparison_table({how: (one, "lower") for how, one in compared.it
 # At a minimum over the box $[0, 1]^K$ the derivative of the loss vanishes in every entry between the
 # bounds. The *residual* $\rho$ says how far a mask is from that; [](00_method) defines it. At the start it
 # is one: all of the rate could be given up for nothing. It is zero where every kept coefficient is worth
-# its price. It costs nothing, because it needs no gradient but the solver's own. The solver stops an image
-# where $\rho$ is below `tolerance`.
+# its price. It costs nothing, because it needs no gradient but the solver's own. A run has converged
+# where $\rho$ ends below a tolerance of two hundredths.
 
 # %% mystnb={"figure": {"caption": "Both schedules, step by step.", "name": "fig-two-solvers"}}
 history_figure([slow, default], ["published schedule", "default schedule"])
@@ -369,81 +367,21 @@ evaluate.transform_timings(data.images.shape[-1], seed=seed).round(4)
 # %% [markdown]
 # Besides the schedule, a step is cheaper: batch norms are folded into their convolutions,
 # parameters need no gradient, noise is used in pairs of opposite sign (one transform serves two
-# samples), the mask is the only thing that is differentiated, and on a CPU two passes of the network
-# go side by side.
-#
-# (what-was-tried)=
-# ## What was tried
-#
-# Runs on four of the study's photographs with MobileNetV3-Small, two of them raw as published and
-# two normalised, $\lambda = 20$; losses by 256 fresh samples. `passes` counts obfuscated images
-# sent through the network per explanation, which is what the time is made of. An empty mask on the
-# first photograph has the loss 0.242. The rows with an overshoot took all of their steps, once.
-
-# %% mystnb={"figure": {"caption": "Schedules that were tried.", "caption_before": true, "name": "tab-tried"}}
-reference.solver_trials().reset_index().style.hide(axis="index").format(precision=4, na_rep="")
-
-# %% [markdown]
-# Colour by colour sign flips of one noise field, which would make a transform serve eight samples,
-# were dropped: they saved a sixth of a step's time and cost two thirds more variance. So was
-# `torch.compile`: on a CPU it took a minute to compile MobileNetV3-Small, which was not quicker then. A
-# trace by `torch.jit` took two lanes, each with a pass forward and back for one image, from 18 to 14 ms,
-# but no less time for explanations. A start below the point where the class is lost ended in the empty
-# mask. So did large steps at the beginning.
-#
-# Where the classifier is unsure, two kinds of masks are the best among their neighbours: one that keeps
-# the class, and the empty one, with a lower loss. Of six raw photographs with probabilities from 0.10 to
-# 0.29, the published schedule, with 6 samples a step, kept the label of two, at losses of 0.219 and
-# 0.137; 300 steps without an overshoot lost all six. Once more with a quarter of the later step size,
-# the same two were kept, at losses of 0.227 and 0.133.
-#
-# The overshoot is better not large enough to lose a label. A
-# fixed one has no good size, as the table shows: with four times $\lambda$ nothing is lost and much is
-# left undone, with eight or more labels are lost. So it answers to what it does. What an explanation
-# loses at most is known before the first step: the distortion of the empty mask, or $\lambda$ itself if
-# that is smaller, which is the price of keeping everything. The overshoot shrinks in proportion as the
-# distortion, averaged over about ten steps, comes nearer to half of that, and is gone there.
-#
-# Where a class is hardly worth its explanation, even the mask that is best for $\lambda$ itself is near
-# that half, and a little more $\lambda$ is too much. The overshoot is therefore never more than the square
-# of 400 times the distortion of the empty mask, in units of $\lambda$: a class that is kept by a rate of
-# 1/400 at the least is worth so many times its price. Of six photographs with probabilities from 0.26 to
-# 0.49, three lost their label at first without that limit, and none with it; their mean loss was 0.183.
-# An overshoot of four, limited in another way, had ended at 0.196 and lost one label at first. For Pixel
-# RDE, where more was left undone, it matters most: on the four photographs of the table and
-# $\lambda = 4$ the mean loss fell from 0.117 to 0.084.
-#
-# A label can also be lost narrowly: the carbonara's, in some runs, at a loss of 0.229 to a class hardly more
-# probable, and gentler steps from the start kept it at 0.261, for three times the time. Thirty more steps
-# with a $\lambda$ smaller by a sixth keep it at 0.231, by the loss for $\lambda$ itself.
-# A still smaller $\lambda$ kept the neck brace, too, at 0.191, but gentler steps found it another mask
-# at 0.153 to 0.169, or ended with it at 0.201 with another seed. Forty steps with half of $\lambda$ kept it,
-# and forty more with $\lambda$ itself lost it again.
-#
-# How much is in more steps? Nine runs of the comparison above, once more, have mean losses of 1.040 times
-# the published schedule's with 200 steps, 1.001 and with another seed 0.997 with 240, and 0.983 and 1.012
-# with 280; with 6 samples a step and not 4, in 200 steps, 1.028. These are without the thirty steps for
-# labels that are lost narrowly. The mean of the last 10 to 40 masks is no better than the last one. What
-# else was tried with 240 steps, one run of the nine each: $\lambda$ too small by 40 % for a fifth of the
-# steps before it settles 1.015, which keeps more and has less distortion; a memory of 0.995 1.005, a
-# momentum of 0.95 1.019, decay over 80 % of the steps 0.999; half of 250 steps careful 0.997 and 1.027. And
-# what is kept hangs on small things: with the same settings and seed, but sums in another order, the neck
-# brace ended at 0.154 and at 0.199.
-#
-# Pixel RDE needs fewer steps to be far below the published schedule: that one, with 8 samples a step,
-# ended at a loss of 0.297 on the normalised beaker after 2,000 steps, and 200 of the default's at 0.065.
-# It takes 180, so that 2,000 of the study's own still are five hundred times as long.
+# samples), the mask is the only thing that is differentiated, and on a CPU two images, or two passes of
+# one image, go side by side. [Another page](solver) lists the solver's settings, and what was tried.
 
 # %% [markdown]
 # ## What was found
 
 # %%
+from rcx.solver import CONVERGED
+
 Markdown(f"""
 - One CartoonX explanation took {here["default"]:.1f} s with the default settings,
   {here["published"] / here["default"]:.0f} times less than with the published ones. It ended at a loss of
   {default.loss[0]:.4f}, the published schedule with {published_samples} of its 64 samples at {slow.loss[0]:.4f}.
 - The published schedule ended with a residual of {slow.residual[0]:.2f}, the default one with
-  {default.residual[0]:.2f}; below {published.tolerance} a run counts as converged.
+  {default.residual[0]:.2f}; below {CONVERGED} a run counts as converged.
 """)
 
 # %%

@@ -3,7 +3,7 @@
 It must not know how explanations and curves are computed, or how numbers are shown.
 """
 
-from rcx.reference.measured import StartTrials, published_code, solver_trials, start_trials
+from rcx.reference.measured import StartTrials, published_code, start_trials
 from rcx.reference.photographs import (
     CONDITIONS,
     INPUTS,
@@ -46,6 +46,5 @@ __all__ = [
     "published_points",
     "published_predictions",
     "published_sparsity",
-    "solver_trials",
     "start_trials",
 ]

@@ -13,21 +13,6 @@ from rcx.evaluate.trials import Trials
 from rcx.reference.published import read_table
 
 
-def solver_trials() -> pd.DataFrame:
-    """Load the losses of the schedules that were tried for the default solver.
-
-    Returns
-    -------
-    DataFrame
-        A row for each schedule: the number of obfuscated images per explanation (``passes``), the
-        mean loss, and the loss on each of four photographs of the study. A loss is measured with
-        256 fresh noise samples and seed 0; it is missing where a schedule was not run. The
-        classifier is MobileNetV3-Small of timm, lambda is 20. All runs used a CPU and torch 2.15,
-        except those of the default of 280 steps, which used torch 2.14.
-    """
-    return read_table("measured", "solver_trials.csv").set_index("schedule")
-
-
 def published_code() -> pd.DataFrame:
     """Load the seconds of the study's own code and of this package on photographs of the study.
 

@@ -82,3 +82,34 @@ def distortion(
     if measure == "relative":
         change = change / original.clamp_min(LEAST_PROBABILITY)
     return change.square()
+
+
+def steadied(measure: DistortionMeasure, distances: Tensor) -> Tensor:
+    """Return distances whose gradient no single noise sample dominates.
+
+    The relative distortion of an unsure answer has no narrow bound: where noise makes a class of
+    probability 0.1 certain, it is 81, and that one sample would outweigh all others. Above 1, the
+    square ``r**2`` therefore becomes ``2 * r - 1``, as in Huber's loss [1]_. Below 1 nothing
+    changes, so that answers with a probability of at least a half are never affected. Other
+    measures are returned as they are.
+
+    Parameters
+    ----------
+    measure : {"relative", "probability", "l2", "kl", "maximise-target"}
+        The measure that the distances are of.
+    distances : Tensor
+        ``(N, L)``, from `distortion`.
+
+    Returns
+    -------
+    Tensor
+        ``(N, L)``.
+
+    References
+    ----------
+    .. [1] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical
+       Statistics, 1964.
+    """
+    if measure != "relative":
+        return distances
+    return torch.where(distances <= 1, distances, 2 * distances.clamp_min(1).sqrt() - 1)

@@ -70,8 +70,8 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
         if overshoot and share:
             surcharge = overshoot.surcharge(distortion, rows, share)[:, None]
         direction = moments.update(current, gradient, rows, 1e-8 / unit, surcharge)
-        stride = settings.step_size(step) * current.clamp_min(settings.reach)
-        mask[rows] = (current - stride * direction).clamp_(0, 1)
+        moves = settings.step_size(step) * settings.strides(step, current) * direction
+        mask[rows] = (current - moves).clamp_(0, 1)
         steps[rows.cpu()] += 1
 
         record = torch.full((4, len(mask)), torch.nan, dtype=mask.dtype, device=mask.device)

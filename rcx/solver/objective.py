@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rcx.classifiers.classifier import ClassifierError
 from rcx.representations.representation import Representation
-from rcx.solver.distortion import DistortionMeasure, check_measure, distortion
+from rcx.solver.distortion import DistortionMeasure, check_measure, distortion, steadied
 from rcx.solver.lanes import Lanes
 from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
 
@@ -169,7 +169,8 @@ class Objective:
         distortion : Tensor
             ``(n,)``, means over the noise samples.
         gradient : Tensor
-            ``(n, K)``, derivatives of these by the mask.
+            ``(n, K)``, derivatives by the mask of these distortions, after
+            `rcx.solver.distortion.steadied`.
 
         Raises
         ------
@@ -182,9 +183,10 @@ class Objective:
             images = rows[batch.images]
             part = mask[batch.images].detach().requires_grad_()
             logits = self._logits(classifier, part, batch, images)
-            distortion = self._distances(logits, images).mean(1) * batch.share
-            (gradient,) = torch.autograd.grad(distortion.sum(), part)
-            return distortion.detach(), gradient
+            distances = self._distances(logits, images)
+            steady = steadied(self.measure, distances).mean(1) * batch.share
+            (gradient,) = torch.autograd.grad(steady.sum(), part)
+            return distances.detach().mean(1) * batch.share, gradient
 
         distortion, gradient = mask.new_zeros(len(mask)), torch.zeros_like(mask)
         batches = self._batches(len(mask), fields)

@@ -34,7 +34,7 @@ class Overshoot:
         loss = (empty - whole).clamp_min(0).minimum(lambda_k)
         self.most = most - 1
         self.room = (_LEEWAY * loss).clamp_min(torch.finfo(loss.dtype).tiny)
-        self.whole, self.distortion = whole, whole.clone()
+        self.whole, self.empty, self.distortion = whole, empty, whole.clone()
 
     def surcharge(self, distortion: Tensor, rows: Tensor, share: float) -> Tensor:
         """Surcharges ``(n,)`` in units of lambda: 1 means that lambda is twice as large.
@@ -48,6 +48,8 @@ class Overshoot:
         share : float
             Share of the surcharge that the schedule leaves in this step, in [0, 1].
         """
+        # No step counts for more than the loss of everything, whatever its noise has done.
+        distortion = distortion.minimum(self.empty[rows])
         self.distortion[rows] += _RATE * (distortion - self.distortion[rows])
         used = (self.distortion - self.whole)[rows] / self.room[rows]
         return share * self.most * (1 - used).clamp(0, 1)

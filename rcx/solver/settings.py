@@ -6,6 +6,7 @@ import math
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
 
 
 def checked_lambda(lambda_k: float) -> float:
@@ -23,7 +24,11 @@ Preset = Literal["fast", "short", "published", "fast-1", "pixels-1", "short-1"]
 
 # While most of the image is kept, the whole mask falls together. Steps are this many times smaller
 # then, because a larger step could delete everything before a gradient tells what matters.
-_CARE = 4.0
+_CARE = 5.0
+
+# How far below 1 an entry moves freely, in units of the reach. Entries near 1 belong to the
+# coefficients whose noise costs most, so that small moves of theirs matter.
+_FREEDOM = 5.0
 
 # Share of the steps, at the end, at the price of lambda itself, so that these steps descend on the
 # loss that is reported.
@@ -36,11 +41,11 @@ _LAST = 0.1
 class SolverSettings(BaseModel):
     """How the solver finds a mask.
 
-    A step moves every mask entry along Adam's direction, by ``step size * max(entry, reach)``, and
-    projects it to [0, 1]. With ``reach=1`` this is projected Adam, as published. With a smaller
-    reach the step is proportional to the entry, so that entries that do not matter shrink by a
-    constant factor per step. A mask then falls from 1 to 0.01 in tens of steps instead of a
-    thousand, and small entries move in small steps.
+    A step moves every mask entry along Adam's direction, by the step size times its stride, see
+    `strides`, and projects it to [0, 1]. With ``reach=1`` this is projected Adam, as published.
+    With a smaller reach the step is proportional to the entry, so that entries that do not matter
+    shrink by a constant factor per step. A mask then falls from 1 to 0.01 in tens of steps instead
+    of a thousand, and small entries move in small steps.
 
     Attributes
     ----------
@@ -52,7 +57,7 @@ class SolverSettings(BaseModel):
         Whether noise is used in pairs of opposite sign. This takes half as many transforms and has
         a lower variance.
     learning_rate : float
-        Step size after the early share of the steps, positive. In the early share it is a quarter
+        Step size after the early share of the steps, positive. In the early share it is a fifth
         of this.
     early_share : float
         Share of the steps, at first, in which small steps and a larger lambda find out what does
@@ -78,11 +83,11 @@ class SolverSettings(BaseModel):
     steps: int = Field(200, ge=0)
     samples: int = Field(2, ge=1)
     antithetic: bool = True
-    learning_rate: float = Field(0.2, gt=0)
+    learning_rate: float = Field(0.25, gt=0)
     early_share: float = Field(0.5, ge=0, le=1)
-    decay_share: float = Field(0.6, ge=0, le=1)
+    decay_share: float = Field(0.5, ge=0, le=1)
     overshoot: float = Field(32.0, ge=1)
-    memory: float = Field(0.99, ge=0, lt=1)
+    memory: float = Field(0.95, ge=0, lt=1)
     reach: float = Field(0.05, gt=0, le=1)
     tolerance: float = Field(0.0, ge=0)
 
@@ -124,6 +129,16 @@ class SolverSettings(BaseModel):
         if 1 - done <= self.decay_share:
             size *= _LAST + (1 - _LAST) * (1 - done) / self.decay_share
         return size
+
+    def strides(self, step: int, mask: Tensor) -> Tensor:
+        """Sizes of the moves of a mask's entries in a step, counted from 0, for a step size of 1.
+
+        These are ``max(entry, reach)``. After the early share they are at most
+        ``1 - entry + 5 * reach``, so that entries near 1 settle.
+        """
+        if step / self.steps >= self.early_share:
+            mask = mask.minimum(1 - mask + _FREEDOM * self.reach)
+        return mask.clamp_min(self.reach)
 
     def excess(self, step: int) -> float:
         """Share of the surcharge on lambda that is left in a step, counted from 0."""

@@ -35,7 +35,7 @@ def test_a_row_for_each_method_image_and_lambda(rows: pd.DataFrame) -> None:
 def test_the_distance_is_that_of_the_obfuscations(rows: pd.DataFrame) -> None:
     model = tiny_cnn()
     explainer = rcx.PixelRDE(model, solver=SOLVER)
-    (explanation,) = explainer.explain_path(IMAGES, [2])
+    explanation, _ = explainer.explain_path(IMAGES, [2, 20])
     mean, deviation = IMAGES[0].mean(), IMAGES[0].std()
     noise = mean + deviation * torch.randn(2000, *IMAGES[0].shape)
     mask = explanation.mask[0].view(IMAGES.shape[-2:])

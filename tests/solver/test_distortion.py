@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
-from rcx.solver.distortion import LEAST_PROBABILITY, DistortionMeasure, check_measure, distortion
+from rcx.solver.distortion import (
+    LEAST_PROBABILITY,
+    DistortionMeasure,
+    check_measure,
+    distortion,
+    steadied,
+)
 
 MEASURES: tuple[DistortionMeasure, ...] = get_args(DistortionMeasure)
 
@@ -182,3 +188,23 @@ def test_a_class_of_no_probability_does_not_divide_by_zero() -> None:
     assert value.isfinite().all()
     assert value[0, 1] == 0
     assert value[0, 0] == pytest.approx((0.5 / LEAST_PROBABILITY) ** 2)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_only_large_relative_distances_are_steadied(measure: DistortionMeasure) -> None:
+    distances = torch.tensor([[0.0, 0.25, 1.0, 4.0, 81.0]]).double().requires_grad_()
+    steady = steadied(measure, distances)
+    if measure != "relative":
+        assert steady is distances
+        return
+    assert steady.tolist() == [[0.0, 0.25, 1.0, 3.0, 17.0]]
+    (slope,) = torch.autograd.grad(steady.sum(), distances)
+    torch.testing.assert_close(slope, torch.tensor([[1, 1, 1, 1 / 2, 1 / 9]]).double())
+
+
+def test_sure_answers_are_never_steadied() -> None:
+    # A probability of a half can at most be doubled, and the squared share of that change is 1.
+    reference = torch.zeros(1, 2)
+    moved = torch.linspace(-50, 50, 21)[:, None] * torch.tensor([1.0, -1.0])
+    distances = distortion("relative", moved[None], reference, torch.tensor([0]))
+    assert torch.equal(steadied("relative", distances), distances)

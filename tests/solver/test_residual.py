@@ -85,7 +85,7 @@ def test_residual_at_the_end_is_not_that_of_the_overshoot() -> None:
     curve = solve_bowl(problem, lambda_k, steps=200, samples=16).history["residual"]
     # Lambda is its own from step 170 on.
     assert curve[:2, 165:170].min() > 0.2
-    assert curve[:, -5:].abs().max() < 0.1
+    assert curve[:, -5:].abs().max() < 0.15
 
 
 # --- stopping

@@ -10,12 +10,22 @@ from rcx.solver.settings import Preset, SolverSettings
 
 
 def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None:
-    settings = SolverSettings(steps=100, learning_rate=0.4, early_share=0.3, decay_share=0.4)
+    settings = SolverSettings(steps=100, learning_rate=0.5, early_share=0.3, decay_share=0.4)
     sizes = torch.tensor([settings.step_size(step) for step in range(100)])
     assert (sizes[:30] == 0.1).all()
-    assert (sizes[30:60] == 0.4).all()
+    assert (sizes[30:60] == 0.5).all()
     assert (sizes[60:].diff() < 0).all()
-    assert 0.04 <= sizes[-1] < 0.06
+    assert 0.05 <= sizes[-1] < 0.07
+
+
+def test_entries_near_a_bound_move_less() -> None:
+    mask = torch.tensor([0.0, 0.02, 0.3, 0.5, 0.9, 1.0])
+    settings = SolverSettings(steps=100, early_share=0.5, reach=0.05)
+    early, late = settings.strides(49, mask), settings.strides(50, mask)
+    torch.testing.assert_close(early, torch.tensor([0.05, 0.05, 0.3, 0.5, 0.9, 1.0]))
+    torch.testing.assert_close(late, torch.tensor([0.05, 0.05, 0.3, 0.5, 0.35, 0.25]))
+    published = SolverSettings.preset("published")
+    assert (published.strides(0, mask) == 1).all()
 
 
 @pytest.mark.parametrize(
@@ -59,11 +69,11 @@ def test_a_name_with_a_number_stands_for_the_same_settings_for_ever() -> None:
         "steps": 200,
         "samples": 2,
         "antithetic": True,
-        "learning_rate": 0.2,
+        "learning_rate": 0.25,
         "early_share": 0.5,
-        "decay_share": 0.6,
+        "decay_share": 0.5,
         "overshoot": 32.0,
-        "memory": 0.99,
+        "memory": 0.95,
         "reach": 0.05,
         "tolerance": 0.0,
     }

@@ -218,7 +218,7 @@ def test_keys_do_not_change() -> None:
     assert [request.key.name[:8] for request in requests] == KEYS.split()
 
 
-KEYS = "63b59407 74cd8693 a13c5a52 dccc038d ea24bbe0 45c86638 ae1a4baa 6b45563d"
+KEYS = "8cb1ed8c d4242d38 6bea69da 128e11f1 0c41ae41 5d7d8011 70bae57c 27fe4e88"
 
 
 def test_other_methods_and_predicted_starts(tmp_path: Path) -> None:
