@@ -210,15 +210,15 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # with a small *reach* $r$, so that entries which do not matter shrink by a constant factor a step. The
 # step size $\eta_t$ has three phases. It is small at first: while the whole mask falls together, a
 # hasty step deletes what matters too. Then it is larger, and over the last part of the steps it
-# decays to a tenth. In these later phases $\max(s_i, r)$ is at most $1 - s_i + 5 r$, so that entries near
-# one, whose noise costs most, settle.
+# decays to a tenth.
 #
 # While most of the image is kept, the noise hardly shows, and a coefficient that does not matter is
 # told apart more easily than later. So that it goes then, $\lambda$ is several times larger during
 # the careful phase. This *overshoot* falls to one before the last steps, which are those of the loss
 # as it is defined, so that what was taken too much returns. What an explanation loses at most is the
 # distortion of the empty mask, or $\lambda$, the price of keeping everything: the overshoot shrinks as
-# the distortion grows, and is gone at half of the smaller one.
+# the distortion grows, and is gone at half of the smaller one. So does the larger step size of the later
+# phases: where no room is left, steps are as small as at first.
 #
 # With $r = 1$, a constant $\eta$ and no overshoot this is the published optimisation, which is there
 # as `SolverSettings.preset("published")`.
@@ -227,10 +227,10 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 settings, published = rcx.SolverSettings(), rcx.SolverSettings.preset("published")
 shares = [0.0, 0.25, 0.35, 0.5, 0.75, 0.995]
 sizes = {
-    name: [preset.step_size(int(share * preset.steps)) for share in shares]
+    name: [preset.step_sizes(int(share * preset.steps), torch.ones(())).item() for share in shares]
     for name, preset in {"fast": settings, "published": published}.items()
 }
-sizes["fast, lambda times at most"] = [1 + (settings.overshoot - 1) * settings.excess(int(share * settings.steps)) for share in shares]
+sizes["fast, lambda times at most"] = [1 + settings.surcharge(int(share * settings.steps)) for share in shares]
 done = pd.Index([f"{share:.1%}" for share in shares], name="steps done")
 pd.DataFrame(sizes, index=done).rename_axis(columns="step size of").T.style.format(precision=4)
 

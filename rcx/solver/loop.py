@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from rcx.solver.moments import CONVERGED, Moments
-from rcx.solver.overshoot import Overshoot
 from rcx.solver.problem import Problem, Solution
+from rcx.solver.room import Room
 from rcx.solver.settings import SolverSettings
 
 Progress = Callable[[int, int], None]
@@ -55,7 +55,7 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
         memory=settings.memory,
         before=problem.momentum and problem.momentum.at(lambda_k),
     )
-    overshoot = _overshoot(problem, settings)
+    room, ones = _room(problem, settings), torch.ones_like(lambda_k)
     rows = torch.arange(len(mask), device=mask.device)
     steps = torch.zeros(len(mask), dtype=torch.int64)
     history: list[Tensor] = []
@@ -65,13 +65,18 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
         distortion, slope = objective.gradient(current, fields, rows)
         unit = weight[:, None] / mask.shape[1]
         gradient = slope / unit + 1
-        share = settings.excess(step)
-        surcharge = None
-        if overshoot and share:
-            surcharge = overshoot.surcharge(distortion, rows, share)[:, None]
-        direction = moments.update(current, gradient, rows, 1e-8 / unit, surcharge)
-        moves = settings.step_size(step) * settings.strides(step, current) * direction
-        mask[rows] = (current - moves).clamp_(0, 1)
+        for_steps, for_lambda = room.left(distortion, rows) if room else (ones[rows], ones[rows])
+        surcharge = settings.surcharge(step)
+        direction = moments.update(
+            current,
+            gradient,
+            rows,
+            1e-8 / unit,
+            surcharge * for_lambda[:, None] if surcharge else None,
+        )
+        sizes = settings.step_sizes(step, for_steps)[:, None]
+        stride = sizes * current.clamp_min(settings.reach)
+        mask[rows] = (current - stride * direction).clamp_(0, 1)
         steps[rows.cpu()] += 1
 
         record = torch.full((4, len(mask)), torch.nan, dtype=mask.dtype, device=mask.device)
@@ -98,11 +103,11 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
     )
 
 
-def _overshoot(problem: Problem, settings: SolverSettings) -> Overshoot | None:
-    """Make the overshoot of lambda, measured with the noise of the first steps."""
+def _room(problem: Problem, settings: SolverSettings) -> Room | None:
+    """Measure the images' room with the noise of the first steps. Only an overshoot asks for it."""
     if settings.overshoot == 1 or not settings.steps:
         return None
     objective = problem.objective
     fields = objective.draw(settings.samples, problem.noise.clone_state())
     whole, empty = objective.ends(fields)
-    return Overshoot(problem.lambda_k, whole, empty, most=settings.overshoot)
+    return Room(problem.lambda_k, whole, empty)

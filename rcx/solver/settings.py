@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, get_args
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
@@ -26,26 +27,22 @@ Preset = Literal["fast", "short", "published", "fast-1", "pixels-1", "short-1"]
 # then, because a larger step could delete everything before a gradient tells what matters.
 _CARE = 5.0
 
-# How far below 1 an entry moves freely, in units of the reach. Entries near 1 belong to the
-# coefficients whose noise costs most, so that small moves of theirs matter.
-_FREEDOM = 5.0
-
 # Share of the steps, at the end, at the price of lambda itself, so that these steps descend on the
 # loss that is reported.
 _SETTLED_SHARE = 0.15
 
-# Factor of the step size in the last step, the largest that leaves the mask of these steps still.
+# Factor of the step size in the last step. Smaller ones were no better.
 _LAST = 0.1
 
 
 class SolverSettings(BaseModel):
     """How the solver finds a mask.
 
-    A step moves every mask entry along Adam's direction, by the step size times its stride, see
-    `strides`, and projects it to [0, 1]. With ``reach=1`` this is projected Adam, as published.
-    With a smaller reach the step is proportional to the entry, so that entries that do not matter
-    shrink by a constant factor per step. A mask then falls from 1 to 0.01 in tens of steps instead
-    of a thousand, and small entries move in small steps.
+    A step moves every mask entry along Adam's direction, by ``step size * max(entry, reach)``, and
+    projects it to [0, 1]. With ``reach=1`` this is projected Adam, as published. With a smaller
+    reach the step is proportional to the entry, so that entries that do not matter shrink by a
+    constant factor per step. A mask then falls from 1 to 0.01 in tens of steps instead of a
+    thousand, and small entries move in small steps.
 
     Attributes
     ----------
@@ -58,7 +55,8 @@ class SolverSettings(BaseModel):
         a lower variance.
     learning_rate : float
         Step size after the early share of the steps, positive. In the early share it is a fifth
-        of this.
+        of this. With an overshoot, it later is between the two, in proportion to the room that the
+        distortion leaves, see `rcx.solver.room.Room`.
     early_share : float
         Share of the steps, at first, in which small steps and a larger lambda find out what does
         not matter, in [0, 1].
@@ -66,9 +64,9 @@ class SolverSettings(BaseModel):
         Share of the steps, at the end, over which the step size falls linearly to a tenth, in
         [0, 1].
     overshoot : float
-        Factor of lambda in the early share, at least 1. It falls linearly to 1 afterwards, see
-        `rcx.solver.overshoot.Overshoot`. What does not matter is so deleted at once, and what was
-        deleted too early returns.
+        Factor of lambda in the early share, at least 1. It falls linearly to 1 afterwards, and is
+        smaller where the distortion leaves less room. What does not matter is so deleted at once,
+        and what was deleted too early returns.
     memory : float
         Adam's beta 2, in [0, 1). Its beta 1 is 0.9, as published.
     reach : float
@@ -122,31 +120,21 @@ class SolverSettings(BaseModel):
         names = (name for name, changes in _PRESETS.items() if self == SolverSettings(**changes))
         return next(names, "custom")
 
-    def step_size(self, step: int) -> float:
-        """Step size in a step, counted from 0."""
+    def step_sizes(self, step: int, room: Tensor) -> Tensor:
+        """Step sizes in a step, counted from 0, where a share ``room`` of the room is left."""
         done = step / self.steps
-        size = self.learning_rate / (_CARE if done < self.early_share else 1.0)
+        large = room if done >= self.early_share else torch.zeros_like(room)
+        sizes = self.learning_rate * (large + (1 - large) / _CARE)
         if 1 - done <= self.decay_share:
-            size *= _LAST + (1 - _LAST) * (1 - done) / self.decay_share
-        return size
+            sizes = sizes * (_LAST + (1 - _LAST) * (1 - done) / self.decay_share)
+        return sizes
 
-    def strides(self, step: int, mask: Tensor) -> Tensor:
-        """Sizes of the moves of a mask's entries in a step, counted from 0, for a step size of 1.
-
-        These are ``max(entry, reach)``. After the early share they are at most
-        ``1 - entry + 5 * reach``, so that entries near 1 settle.
-        """
-        if step / self.steps >= self.early_share:
-            mask = mask.minimum(1 - mask + _FREEDOM * self.reach)
-        return mask.clamp_min(self.reach)
-
-    def excess(self, step: int) -> float:
-        """Share of the surcharge on lambda that is left in a step, counted from 0."""
+    def surcharge(self, step: int) -> float:
+        """Surcharge on lambda in a step, counted from 0, in units of lambda."""
         done = step / self.steps
         falling = 1 - _SETTLED_SHARE - self.early_share
-        if done < self.early_share:
-            return 1.0
-        return max(0.0, (1 - _SETTLED_SHARE - done) / falling) if falling > 0 else 0.0
+        share = (1 - _SETTLED_SHARE - done) / falling if falling > 0 else 0.0
+        return (self.overshoot - 1) * (1.0 if done < self.early_share else max(0.0, share))
 
 
 _LATEST = {"fast": "fast-1", "short": "short-1"}

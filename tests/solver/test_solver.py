@@ -66,7 +66,8 @@ def test_the_published_preset_is_the_reports() -> None:
     settings = SolverSettings.preset("published")
     assert (settings.steps, settings.samples, settings.antithetic) == (2000, 64, False)
     assert (settings.memory, settings.reach) == (0.999, 1)
-    assert {settings.step_size(step) for step in range(settings.steps)} == {1e-3}
+    sizes = [settings.step_sizes(step, torch.ones(1).double()) for step in range(2000)]
+    assert set(torch.cat(sizes).tolist()) == {1e-3}
     assert settings.tolerance == 0
 
 
@@ -145,12 +146,12 @@ def test_relative_distortion_has_the_optimum_of_lambda_times_the_squared_probabi
     )
 
 
-# --- the overshoot
+# --- the overshoot and the room
 
 
 def test_an_overshoot_that_never_ends_is_a_larger_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The leeway is so large that no distortion uses it up.
-    monkeypatch.setattr("rcx.solver.overshoot._LEEWAY", 1e12)
+    # The room is so large that no distortion uses it up.
+    monkeypatch.setattr("rcx.solver.room._SHARE", 1e12)
     problem, lambda_k = bowl(deviation=0.5), torch.tensor([0.3, 1.0, 3.0]).double()
     start = torch.ones(3, 60, dtype=torch.float64)
     plain = SolverSettings(**(PLAIN | {"memory": 0.9}), steps=80, samples=4)
@@ -177,7 +178,7 @@ def test_an_overshoot_falls_and_leaves_the_last_steps_to_lambda_itself(
     steps: int, early: float
 ) -> None:
     settings = SolverSettings(steps=steps, early_share=early)
-    shares = [settings.excess(step) for step in range(steps)]
+    shares = [settings.surcharge(step) / 31 for step in range(steps)]
     assert all(0 <= share <= 1 for share in shares)
     assert shares == sorted(shares, reverse=True)
     for step, share in enumerate(shares):

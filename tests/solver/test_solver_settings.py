@@ -11,21 +11,19 @@ from rcx.solver.settings import Preset, SolverSettings
 
 def test_step_sizes_change_after_the_careful_phase_and_fall_to_a_tenth() -> None:
     settings = SolverSettings(steps=100, learning_rate=0.5, early_share=0.3, decay_share=0.4)
-    sizes = torch.tensor([settings.step_size(step) for step in range(100)])
-    assert (sizes[:30] == 0.1).all()
+    whole = torch.ones(1)
+    sizes = torch.cat([settings.step_sizes(step, whole) for step in range(100)])
+    torch.testing.assert_close(sizes[:30], torch.full((30,), 0.1))
     assert (sizes[30:60] == 0.5).all()
     assert (sizes[60:].diff() < 0).all()
     assert 0.05 <= sizes[-1] < 0.07
 
 
-def test_entries_near_a_bound_move_less() -> None:
-    mask = torch.tensor([0.0, 0.02, 0.3, 0.5, 0.9, 1.0])
-    settings = SolverSettings(steps=100, early_share=0.5, reach=0.05)
-    early, late = settings.strides(49, mask), settings.strides(50, mask)
-    torch.testing.assert_close(early, torch.tensor([0.05, 0.05, 0.3, 0.5, 0.9, 1.0]))
-    torch.testing.assert_close(late, torch.tensor([0.05, 0.05, 0.3, 0.5, 0.35, 0.25]))
-    published = SolverSettings.preset("published")
-    assert (published.strides(0, mask) == 1).all()
+def test_step_sizes_follow_the_room_after_the_careful_phase() -> None:
+    settings = SolverSettings(steps=100, learning_rate=0.5, early_share=0.3, decay_share=0)
+    room = torch.tensor([1.0, 0.5, 0.0])
+    torch.testing.assert_close(settings.step_sizes(29, room), torch.tensor([0.1, 0.1, 0.1]))
+    torch.testing.assert_close(settings.step_sizes(30, room), torch.tensor([0.5, 0.3, 0.1]))
 
 
 @pytest.mark.parametrize(
