@@ -90,6 +90,21 @@ def test_starting_masks_stay_with_their_images_when_the_work_is_split() -> None:
         torch.testing.assert_close(explanation.history["nonsparsity"][:, 0], starts.mean(1))
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_images_side_by_side_are_the_same_bits_as_images_alone(threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        explainer = cartoonx(tiny_cnn(), batch_size=1)
+        images = smooth_images(5)
+        assert explainer.images_at_a_time == min(2, threads)
+        together = explainer.explain(images)  # two pairs, and one image on all lanes
+        for row in range(5):
+            assert_same_bits(together[row], explainer.explain(images[row : row + 1]))
+    finally:
+        torch.set_num_threads(before)
+
+
 # --- seeds
 
 
