@@ -18,7 +18,7 @@ from rcx.explain.attribution import Attributing
 from rcx.explain.empty import warn_of_empty
 from rcx.explain.explanation import Explanation
 from rcx.explain.group import Batch, Group, StepCounter, noise_source
-from rcx.explain.lambda_path import path_steps, solve_path
+from rcx.explain.lambda_path import middle_of, path_steps, solve_path
 from rcx.explain.target_distortion import reach_distortion
 from rcx.images.checks import checked_images
 from rcx.solver.distortion import DistortionMeasure, check_measure
@@ -26,7 +26,7 @@ from rcx.solver.lanes import Lanes, lane_count
 from rcx.solver.loop import Progress, solve
 from rcx.solver.objective import Objective
 from rcx.solver.problem import Problem
-from rcx.solver.settings import Preset, SolverSettings, checked_lambda
+from rcx.solver.settings import Preset, SolverSettings, checked_lambda, checked_solver
 from rcx.starts.initial import AnyStart, check_start, initial_mask, start_name
 from rcx.starts.network import shipped_network
 from rcx.system.machine import versions
@@ -63,16 +63,12 @@ class Explainer(Attributing):
         check_measure(distortion)
         check_start(start)
         if isinstance(start, str) and start == "predicted":
-            weights, name = self.classifier.weights_hash, self.classifier.name
-            start = shipped_network(self.method, weights, name)
+            start = shipped_network(self.method, self.classifier)
         if target_distortion is not None and not 0 < target_distortion < math.inf:
             raise ValueError(f"target_distortion must be positive, got {target_distortion!r}")
-        self.target_distortion = target_distortion
-        self.distortion, self.start, self.clamp = distortion, start, clamp
-        solver = self.default_solver if solver is None else solver
-        self.solver = SolverSettings.preset(solver) if isinstance(solver, str) else solver
-        if not isinstance(self.solver, SolverSettings):
-            raise TypeError(f"solver must be a preset's name or SolverSettings, got {solver!r}")
+        self.distortion, self.target_distortion = distortion, target_distortion
+        self.start, self.clamp = start, clamp
+        self.solver = checked_solver(self.default_solver if solver is None else solver)
         if evaluation_samples < 1:
             raise ValueError(f"evaluation_samples must be at least 1, got {evaluation_samples}")
         self.seed, self.chunk, self.evaluation_samples = seed, chunk, evaluation_samples
@@ -181,8 +177,7 @@ class Explainer(Attributing):
 
         with Lanes(batch.model) as lanes:
             parts = lanes.map_long(explained, range(len(batch.groups)))
-        explanation = Explanation.cat(parts)
-        warn_of_empty(explanation)
+        warn_of_empty(explanation := Explanation.cat(parts))
         return explanation
 
     @torch.inference_mode(False)
@@ -224,12 +219,11 @@ class Explainer(Attributing):
         if not lambda_ks:
             raise ValueError("lambda_ks must name at least one lambda")
         rising = sorted(set(lambda_ks))
-        middle = rising[len(rising) // 2]
         batch = self._batch(images, target, generator)
         counter = StepCounter(progress, len(batch.groups) * path_steps(rising, self.solver))
 
         def explained(lanes: Lanes, number: int) -> list[Explanation]:
-            group = self._group(batch, number, lanes, middle)
+            group = self._group(batch, number, lanes, rising[middle_of(rising)])
             solutions = solve_path(group.problem, rising, self.solver, counter)
             return [group.explanation(solution) for solution in solutions]
 
@@ -238,8 +232,9 @@ class Explainer(Attributing):
         path = {}
         for lambda_k, *rows in zip(rising, *parts, strict=True):
             explanation = Explanation.cat(rows)
-            settings = {**explanation.settings, "lambda_k": lambda_k}
-            path[lambda_k] = replace(explanation, settings=settings)
+            path[lambda_k] = replace(
+                explanation, settings=explanation.settings | {"lambda_k": lambda_k}
+            )
         return [path[lambda_k] for lambda_k in lambda_ks]
 
     def _batch(self, images: Tensor, target: Target, generator: torch.Generator | None) -> Batch:
@@ -273,8 +268,7 @@ class Explainer(Attributing):
         objective = self.objective(
             lanes, images, batch.logits[number], batch.targets[number], first=first
         )
-        # Every group draws from the same state, so that it does not depend on earlier groups.
-        noise = batch.noise.clone_state()
+        noise = batch.noise.clone_state()  # so that a group does not depend on earlier ones
         lambda_ks = torch.full((len(images),), lambda_k)
         start = self.start
         if isinstance(start, Tensor) and start.ndim > 1:

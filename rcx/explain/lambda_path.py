@@ -43,12 +43,13 @@ def continued_settings(solver: SolverSettings, factor: float = 2.0) -> SolverSet
     Returns
     -------
     SolverSettings
-        A ninth of the steps for each doubling or halving of lambda, counted as at least one and at
-        most four of these. All steps are taken, because the residual means little after so few.
+        A seventh of the steps for each doubling of lambda or a fifth for each halving, counted as
+        at least one and at most four of these. Halvings take more, because entries return more
+        slowly than they go. All steps are taken, because the residual means little after so few.
     """
     doublings = min(4.0, max(1.0, abs(math.log2(factor))))
     changes = {
-        "steps": max(1, int(solver.steps * doublings) // 9),
+        "steps": max(1, int(solver.steps * doublings) // (7 if factor >= 1 else 5)),
         "early_share": 0.0,
         "decay_share": 1.0 if solver.decay_share else 0.0,
         "overshoot": 1.0,
@@ -57,13 +58,18 @@ def continued_settings(solver: SolverSettings, factor: float = 2.0) -> SolverSet
     return solver.model_copy(update=changes)
 
 
+def middle_of(rising: Sequence[float]) -> int:
+    """Position of the lambda that a path begins with: the middle, or the smaller of two."""
+    return (len(rising) - 1) // 2
+
+
 def _moves(rising: Sequence[float], solver: SolverSettings) -> list[_Move]:
     """List all moves in their order: from the middle lambda upwards, then downwards.
 
     A path from the smallest lambda would keep too much, because its solution keeps much that does
     not matter. A path from the largest lambda could begin with an empty mask.
     """
-    middle = len(rising) // 2
+    middle = middle_of(rising)
     pairs = [(end - 1, end) for end in range(middle + 1, len(rising))]
     pairs += [(end + 1, end) for end in range(middle - 1, -1, -1)]
     return [
@@ -100,7 +106,7 @@ def solve_path(
     list of Solution
         One for each lambda, in rising order.
     """
-    solutions = {len(rising) // 2: solve(problem, solver, counter.watch(solver.steps))}
+    solutions = {middle_of(rising): solve(problem, solver, counter.watch(solver.steps))}
     for start, end, settings in _moves(rising, solver):
         lambda_k = torch.full_like(problem.lambda_k, rising[end])
         continuation = problem.continued(solutions[start], lambda_k)

@@ -156,3 +156,11 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "reach": 1.0,
     },
 }
+
+
+def checked_solver(solver: Preset | SolverSettings) -> SolverSettings:
+    """Return settings, or those of a preset's name; raise TypeError for anything else."""
+    settings = SolverSettings.preset(solver) if isinstance(solver, str) else solver
+    if not isinstance(settings, SolverSettings):
+        raise TypeError(f"solver must be a preset's name or SolverSettings, got {solver!r}")
+    return settings

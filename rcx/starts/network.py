@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, interpolate
 
+from rcx.classifiers.classifier import Classifier
 from rcx.representations.representation import Representation
 from rcx.solver.objective import Objective
 from rcx.starts.evidence import Evidence, StartSettings, gather_evidence, orientations
@@ -213,31 +214,31 @@ class StartNetwork(nn.Module):
         return network.eval().requires_grad_(False)
 
 
-def shipped_network(method: str, weights_hash: str, name: str) -> StartNetwork:
+def shipped_network(method: str, classifier: Classifier) -> StartNetwork:
     """Load the network that comes with the package for one of the sample's classifiers.
 
     Parameters
     ----------
     method : {"CartoonX", "Pixel RDE"}
         The explainer.
-    weights_hash, name : str
-        The classifier's weights and its name.
+    classifier : Classifier
+        The classifier.
 
     Raises
     ------
     ValueError
         If there is no network for this method and these weights.
     """
-    folder = files("rcx.starts").joinpath("networks")
+    folder, wanted = files("rcx.starts").joinpath("networks"), (method, classifier.weights_hash)
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.startswith("start_") and entry.name.endswith(".safetensors"):
             with as_file(entry) as path:
                 network = StartNetwork.load(path)
-            if (network.settings.method, network.settings.weights_hash) == (method, weights_hash):
+            if (network.settings.method, network.settings.weights_hash) == wanted:
                 return network
     raise ValueError(
-        f"no start network for {method} comes with {name}: train one with rcx train-start, and "
-        "give StartNetwork.load(file) as the start"
+        f"no start network for {method} comes with {classifier.name}: train one with "
+        "rcx train-start, and give StartNetwork.load(file) as the start"
     )
 
 
