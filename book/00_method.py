@@ -210,7 +210,8 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # with a small *reach* $r$, so that entries which do not matter shrink by a constant factor a step. The
 # step size $\eta_t$ has three phases. It is small at first: while the whole mask falls together, a
 # hasty step deletes what matters too. Then it is larger, and over the last part of the steps it
-# decays to a tenth.
+# decays to a tenth. In these later phases $\max(s_i, r)$ is at most $1 - s_i + \bar{s} + 4 r$, where $\bar{s}$
+# is the rate, so that entries near one, whose noise costs most, settle as others go.
 #
 # While most of the image is kept, the noise hardly shows, and a coefficient that does not matter is
 # told apart more easily than later. So that it goes then, $\lambda$ is several times larger during
@@ -218,7 +219,7 @@ picture_grid([[one[0] for one in noisy]], captions=[captions])
 # as it is defined, so that what was taken too much returns. What an explanation loses at most is the
 # distortion of the empty mask, or $\lambda$, the price of keeping everything: the overshoot shrinks as
 # the distortion grows, and is gone at half of the smaller one. So does the larger step size of the later
-# phases: where no room is left, steps are as small as at first.
+# phases: where as much is lost as the empty mask loses, steps are as small as at first.
 #
 # With $r = 1$, a constant $\eta$ and no overshoot this is the published optimisation, which is there
 # as `SolverSettings.preset("published")`.

@@ -75,8 +75,8 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
             surcharge * for_lambda[:, None] if surcharge else None,
         )
         sizes = settings.step_sizes(step, for_steps)[:, None]
-        stride = sizes * current.clamp_min(settings.reach)
-        mask[rows] = (current - stride * direction).clamp_(0, 1)
+        moves = sizes * settings.strides(step, current) * direction
+        mask[rows] = (current - moves).clamp_(0, 1)
         steps[rows.cpu()] += 1
 
         record = torch.full((4, len(mask)), torch.nan, dtype=mask.dtype, device=mask.device)

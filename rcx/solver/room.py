@@ -8,7 +8,7 @@ from torch import Tensor
 # Weight of a new distortion in the running mean, which so spans about the last ten steps.
 _RATE = 0.1
 
-# An image has lost its room where it has lost this share of what the empty mask loses.
+# Lambda is its own where the distortion has used this share of what may be lost.
 _SHARE = 0.5
 
 
@@ -45,16 +45,16 @@ class Room:
         Returns
         -------
         for_steps : Tensor
-            ``(n,)``, 0 where half of what the empty mask loses is lost.
+            ``(n,)``, 0 where as much is lost as the empty mask loses.
         for_lambda : Tensor
-            ``(n,)``, 0 where this, or half of lambda, is lost. Lambda is the price of keeping
-            everything, so that no explanation has to lose more.
+            ``(n,)``, 0 where half of this, or half of lambda, is lost. Lambda is the price of
+            keeping everything, so that no explanation has to lose more.
         """
         # No step counts for more than the loss of everything, whatever its noise has done.
         distortion = distortion.minimum(self.empty[rows])
         self.distortion[rows] += _RATE * (distortion - self.distortion[rows])
-        lost = (self.distortion - self.whole)[rows] / _SHARE
+        lost = (self.distortion - self.whole)[rows]
         for_steps, for_lambda = (
-            (1 - lost / limit[rows]).clamp(0, 1) for limit in (self.stake, self.price)
+            (1 - lost / limit[rows]).clamp(0, 1) for limit in (self.stake, _SHARE * self.price)
         )
         return for_steps, for_lambda

@@ -27,6 +27,10 @@ Preset = Literal["fast", "short", "published", "fast-1", "pixels-1", "short-1"]
 # then, because a larger step could delete everything before a gradient tells what matters.
 _CARE = 5.0
 
+# How far below 1 an entry moves freely where all others are gone, in units of the reach. Entries
+# near 1 belong to coefficients whose noise costs most, so that small moves of theirs matter.
+_FREEDOM = 4.0
+
 # Share of the steps, at the end, at the price of lambda itself, so that these steps descend on the
 # loss that is reported.
 _SETTLED_SHARE = 0.15
@@ -38,11 +42,11 @@ _LAST = 0.1
 class SolverSettings(BaseModel):
     """How the solver finds a mask.
 
-    A step moves every mask entry along Adam's direction, by ``step size * max(entry, reach)``, and
-    projects it to [0, 1]. With ``reach=1`` this is projected Adam, as published. With a smaller
-    reach the step is proportional to the entry, so that entries that do not matter shrink by a
-    constant factor per step. A mask then falls from 1 to 0.01 in tens of steps instead of a
-    thousand, and small entries move in small steps.
+    A step moves every mask entry along Adam's direction, by the step size times ``max(entry,
+    reach)``, and projects it to [0, 1], see `strides`. With ``reach=1`` this is projected Adam, as
+    published. With a smaller reach the step is proportional to the entry, so that entries that do
+    not matter shrink by a constant factor per step. A mask then falls from 1 to 0.01 in tens of
+    steps instead of a thousand, and small entries move in small steps.
 
     Attributes
     ----------
@@ -128,6 +132,16 @@ class SolverSettings(BaseModel):
         if 1 - done <= self.decay_share:
             sizes = sizes * (_LAST + (1 - _LAST) * (1 - done) / self.decay_share)
         return sizes
+
+    def strides(self, step: int, mask: Tensor) -> Tensor:
+        """Sizes of the moves of masks ``(n, K)`` in a step, counted from 0, for a step size of 1.
+
+        These are ``max(entry, reach)``. After the early share they are at most
+        ``1 - entry + rate + 4 * reach``, so that entries near 1 settle as others go.
+        """
+        if step / self.steps >= self.early_share:
+            mask = mask.minimum(1 - mask + mask.mean(1, keepdim=True) + _FREEDOM * self.reach)
+        return mask.clamp_min(self.reach)
 
     def surcharge(self, step: int) -> float:
         """Surcharge on lambda in a step, counted from 0, in units of lambda."""

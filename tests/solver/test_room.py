@@ -22,13 +22,13 @@ def test_without_distortion_the_room_is_whole() -> None:
         assert shares.tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize(("which", "last"), [(0, 0.8), (1, 0.01)])
-def test_half_of_what_the_empty_mask_loses_or_of_lambda_uses_the_room_up(
-    which: int, last: float
+@pytest.mark.parametrize(("which", "limits"), [(0, (0.5, 0.8)), (1, (0.25, 0.005))])
+def test_what_the_empty_mask_loses_or_half_of_it_or_of_lambda_uses_the_room_up(
+    which: int, limits: tuple[float, float]
 ) -> None:
     for part, left in ((0.5, 0.5), (1.0, 0.0), (3.0, 0.0)):
         tested = room()
-        distortion = WHOLE + part * 0.5 * torch.tensor([0.5, 0.0, last]).double()
+        distortion = WHOLE + part * torch.tensor([limits[0], 0.0, limits[1]]).double()
         for _ in range(500):  # until the running mean is the distortion itself
             shares = tested.left(distortion, EVERY)[which]
         assert shares[::2].tolist() == pytest.approx([left, left], abs=1e-6)

@@ -26,6 +26,15 @@ def test_step_sizes_follow_the_room_after_the_careful_phase() -> None:
     torch.testing.assert_close(settings.step_sizes(30, room), torch.tensor([0.5, 0.3, 0.1]))
 
 
+def test_entries_near_a_bound_move_less_after_the_careful_phase() -> None:
+    mask = torch.tensor([[0.0, 0.02, 0.3, 0.68, 1.0]])  # of the rate 0.4
+    settings = SolverSettings(steps=100, early_share=0.5, reach=0.05)
+    early, late = settings.strides(49, mask), settings.strides(50, mask)
+    torch.testing.assert_close(early, torch.tensor([[0.05, 0.05, 0.3, 0.68, 1.0]]))
+    torch.testing.assert_close(late, torch.tensor([[0.05, 0.05, 0.3, 0.68, 0.6]]))
+    assert (SolverSettings.preset("published").strides(0, mask) == 1).all()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
