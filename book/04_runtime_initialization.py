@@ -48,7 +48,7 @@ seed: int = 0  # seed of scenes, noise and random starts
 # that it does not leave. During these steps $\lambda$ is larger. While most of the image is kept the
 # noise hardly shows, so that what does not matter is told apart and goes. Before the end $\lambda$ is
 # back at its own, and what was taken too much returns. This *overshoot* shrinks as the distortion
-# grows. [Another page](solver) explains each setting.
+# grows. [Another page](solver.md) explains each setting.
 
 # %%
 from functools import partial
@@ -368,7 +368,7 @@ evaluate.transform_timings(data.images.shape[-1], seed=seed).round(4)
 # Besides the schedule, a step is cheaper: batch norms are folded into their convolutions,
 # parameters need no gradient, noise is used in pairs of opposite sign (one transform serves two
 # samples), the mask is the only thing that is differentiated, and on a CPU two images, or two passes of
-# one image, go side by side. [Another page](solver) lists the solver's settings, and what was tried.
+# one image, go side by side. [Another page](solver.md) lists the solver's settings, and what was tried.
 
 # %% [markdown]
 # ## What was found

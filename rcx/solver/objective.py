@@ -169,8 +169,8 @@ class Objective:
         distortion : Tensor
             ``(n,)``, means over the noise samples.
         gradient : Tensor
-            ``(n, K)``, derivatives by the mask of these distortions, after
-            `rcx.solver.distortion.steadied`.
+            ``(n, K)``, derivatives by the mask of these distortions, with Huber's loss in place of
+            the square where a relative distortion is above 1.
 
         Raises
         ------

@@ -43,7 +43,7 @@ class SolverSettings(BaseModel):
     """How the solver finds a mask.
 
     A step moves every mask entry along Adam's direction, by the step size times ``max(entry,
-    reach)``, and projects it to [0, 1], see `strides`. With ``reach=1`` this is projected Adam, as
+    reach)``, and projects it to [0, 1], see ``strides``. With ``reach=1`` this is projected Adam, as
     published. With a smaller reach the step is proportional to the entry, so that entries that do
     not matter shrink by a constant factor per step. A mask then falls from 1 to 0.01 in tens of
     steps instead of a thousand, and small entries move in small steps.
@@ -59,8 +59,8 @@ class SolverSettings(BaseModel):
         a lower variance.
     learning_rate : float
         Step size after the early share of the steps, positive. In the early share it is a fifth
-        of this. With an overshoot, it later is between the two, in proportion to the room that the
-        distortion leaves, see `rcx.solver.room.Room`.
+        of this. With an overshoot, it later is between the two, in proportion to what the
+        distortion leaves of what the empty mask loses.
     early_share : float
         Share of the steps, at first, in which small steps and a larger lambda find out what does
         not matter, in [0, 1].
