@@ -43,10 +43,11 @@ class SolverSettings(BaseModel):
     """How the solver finds a mask.
 
     A step moves every mask entry along Adam's direction, by the step size times ``max(entry,
-    reach)``, and projects it to [0, 1], see ``strides``. With ``reach=1`` this is projected Adam, as
-    published. With a smaller reach the step is proportional to the entry, so that entries that do
-    not matter shrink by a constant factor per step. A mask then falls from 1 to 0.01 in tens of
-    steps instead of a thousand, and small entries move in small steps.
+    reach)``, and projects it to [0, 1]. The method ``strides`` has the details. With ``reach=1``
+    this is projected Adam, as published. With a smaller reach the step is proportional to the
+    entry, so that entries that do not matter shrink by a constant factor per step. A mask then
+    falls from 1 to 0.01 in tens of steps instead of a thousand, and small entries move in small
+    steps.
 
     Attributes
     ----------
