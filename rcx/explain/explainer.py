@@ -26,7 +26,7 @@ from rcx.solver.lanes import Lanes, lane_count
 from rcx.solver.loop import Progress, solve
 from rcx.solver.objective import Objective
 from rcx.solver.problem import Problem
-from rcx.solver.settings import Preset, SolverSettings, checked_lambda, checked_solver
+from rcx.solver.settings import Preset, SolverSettings, checked_lambda
 from rcx.starts.initial import AnyStart, check_start, initial_mask, start_name
 from rcx.starts.network import shipped_network
 from rcx.system.machine import versions
@@ -68,7 +68,7 @@ class Explainer(Attributing):
             raise ValueError(f"target_distortion must be positive, got {target_distortion!r}")
         self.distortion, self.target_distortion = distortion, target_distortion
         self.start, self.clamp = start, clamp
-        self.solver = checked_solver(self.default_solver if solver is None else solver)
+        self.solver = SolverSettings.checked(self.default_solver if solver is None else solver)
         if evaluation_samples < 1:
             raise ValueError(f"evaluation_samples must be at least 1, got {evaluation_samples}")
         self.seed, self.chunk, self.evaluation_samples = seed, chunk, evaluation_samples

@@ -119,6 +119,14 @@ class SolverSettings(BaseModel):
             )
         return cls(**_PRESETS[_LATEST.get(name, name)])
 
+    @classmethod
+    def checked(cls, solver: Preset | SolverSettings) -> SolverSettings:
+        """Return settings, or those of a preset's name; raise TypeError for anything else."""
+        settings = cls.preset(solver) if isinstance(solver, str) else solver
+        if not isinstance(settings, cls):
+            raise TypeError(f"solver must be a preset's name or SolverSettings, got {solver!r}")
+        return settings
+
     @property
     def name(self) -> str:
         """The name of these settings, with its number; ``"custom"`` if they have none."""
@@ -171,11 +179,3 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "reach": 1.0,
     },
 }
-
-
-def checked_solver(solver: Preset | SolverSettings) -> SolverSettings:
-    """Return settings, or those of a preset's name; raise TypeError for anything else."""
-    settings = SolverSettings.preset(solver) if isinstance(solver, str) else solver
-    if not isinstance(settings, SolverSettings):
-        raise TypeError(f"solver must be a preset's name or SolverSettings, got {solver!r}")
-    return settings
