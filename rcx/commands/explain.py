@@ -92,9 +92,9 @@ def explain(
     preset: Annotated[
         str | None,
         typer.Option(
-            metavar="fast|short|published|...",
-            help="Solver settings: published takes 2000 steps of 64 samples, short is for "
-            "predicted starts; by default each method's own.",
+            metavar="NAME",
+            help="Solver settings: fast, short for predicted starts, published with 2000 steps of "
+            "64 samples, or a name with a number such as fast-1; by default each method's own.",
             rich_help_panel=_METHOD,
         ),
     ] = None,

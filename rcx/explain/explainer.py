@@ -177,7 +177,8 @@ class Explainer(Attributing):
 
         with Lanes(batch.model) as lanes:
             parts = lanes.map_long(explained, range(len(batch.groups)))
-        warn_of_empty(explanation := Explanation.cat(parts))
+        explanation = Explanation.cat(parts)
+        warn_of_empty(explanation)
         return explanation
 
     @torch.inference_mode(False)
@@ -232,9 +233,8 @@ class Explainer(Attributing):
         path = {}
         for lambda_k, *rows in zip(rising, *parts, strict=True):
             explanation = Explanation.cat(rows)
-            path[lambda_k] = replace(
-                explanation, settings=explanation.settings | {"lambda_k": lambda_k}
-            )
+            settings = explanation.settings | {"lambda_k": lambda_k}
+            path[lambda_k] = replace(explanation, settings=settings)
         return [path[lambda_k] for lambda_k in lambda_ks]
 
     def _batch(self, images: Tensor, target: Target, generator: torch.Generator | None) -> Batch:

@@ -177,13 +177,14 @@ class Explanation:
         return picture + (f"<p>and {rest} more image{'s' * (rest > 1)}</p>" if rest > 0 else "")
 
     @property
-    def settled_at(self) -> Tensor:
-        """Step ``(N,)`` in which the residual was first below the tolerance, or 0.
+    def tolerance(self) -> float:
+        """Residual below which a mask has converged: the solver's, or `rcx.solver.CONVERGED`."""
+        return float(self.settings.get("solver", {}).get("tolerance") or CONVERGED)
 
-        Where the solver's settings have no tolerance, this is `rcx.solver.CONVERGED`.
-        """
-        tolerance = self.settings["solver"]["tolerance"] or CONVERGED
-        below = self.history["residual"] < tolerance
+    @property
+    def settled_at(self) -> Tensor:
+        """Step ``(N,)`` in which the residual was first below `tolerance`, or 0."""
+        below = self.history["residual"] < self.tolerance
         earlier = (below.cumsum(1) == 0).sum(1)
         return torch.where(below.any(1), earlier + 1, 0)
 

@@ -18,7 +18,6 @@ from rcx.images.figures import (
     picture_grid,
     style,
 )
-from rcx.solver.moments import CONVERGED
 from rcx.system.text import shortened
 
 if TYPE_CHECKING:
@@ -139,8 +138,7 @@ def history_figure(
             else:
                 axes.set_yscale("log")
         for run in runs:
-            tolerance = run.settings.get("solver", {}).get("tolerance") or CONVERGED
-            panels[-1].axhline(tolerance, color=FAINT, linestyle=":", linewidth=1)
+            panels[-1].axhline(run.tolerance, color=FAINT, linestyle=":", linewidth=1)
         if len(runs) > 1:
             panels[-1].legend()
     return figure

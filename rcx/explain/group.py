@@ -148,15 +148,16 @@ class StepCounter:
 
     def watch(self, steps: int) -> Watch | None:
         """Return what the next solve, of at most so many steps, is to call after each step."""
-        if self._progress is None:
+        progress = self._progress
+        if progress is None:
             return None
         with self._lock:
             self._begun += steps
             self._planned = max(self._planned, self._begun)
-        return self._advance
 
-    def _advance(self, step: int, mask: Tensor) -> None:
-        with self._lock:  # solves side by side report one at a time
-            self._done += 1
-            if self._progress is not None:
-                self._progress(self._done, self._planned)
+        def advance(step: int, mask: Tensor) -> None:
+            with self._lock:  # solves side by side report one at a time
+                self._done += 1
+                progress(self._done, self._planned)
+
+        return advance

@@ -78,9 +78,9 @@ class Lanes:
         trace: TracebackType | None,
     ) -> None:
         if self._pool is not None:
-            self._closed.set()
+            self._closed.set()  # so that long work ends, which an error or Ctrl-C left behind
             self._pool.shutdown()
-            self._pool = None
+            self._pool, self._closed = None, threading.Event()
             # In some libraries, the number of threads that a lane sets holds for all threads.
             torch.set_num_threads(self._threads)
 

@@ -119,12 +119,13 @@ def test_says_so_when_the_steps_run_out() -> None:
 def test_takes_all_steps_without_a_tolerance_and_still_tells_which_images_converged() -> None:
     problem, lambda_k = bowl(), torch.tensor([0.3, 1.0, 3.0]).double()
     stopped, full, short = (
-        solve_bowl(problem, lambda_k, steps=steps, tolerance=tolerance)
+        solve_bowl(problem, lambda_k, steps=steps, tolerance=tolerance, overshoot=1.0)
         for steps, tolerance in ((200, 0.3), (200, 0.0), (10, 0.0))
     )
     assert stopped.steps.max() < 200
     assert full.steps.tolist() == [200, 200, 200]
-    assert torch.equal(full.converged, full.residual < CONVERGED)
+    assert full.converged.all()
+    assert (full.residual < CONVERGED).all()
     assert short.steps.tolist() == [10, 10, 10]
     assert not short.converged.any()
     for image, steps in enumerate(stopped.steps.tolist()):
