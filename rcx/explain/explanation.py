@@ -178,7 +178,7 @@ class Explanation:
 
     @property
     def tolerance(self) -> float:
-        """Residual below which a mask has converged: the solver's, or `rcx.solver.CONVERGED`."""
+        """The residual below which a mask has converged, the solver's or `rcx.solver.CONVERGED`."""
         return float(self.settings.get("solver", {}).get("tolerance") or CONVERGED)
 
     @property
