@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from rcx.classifiers.answers import Answer
 from rcx.classifiers.classifier import Classifier
+from rcx.classifiers.structure import unwrapped
 from rcx.classifiers.weights import named_model
 
 
@@ -18,6 +20,9 @@ def load_classifier(
     std: Sequence[float] | None = None,
     class_names: Sequence[str] | None = None,
     input_size: int | None = None,
+    answer: Answer = "softmax",
+    scale: float | None = None,
+    channels: int | None = None,
 ) -> Classifier:
     """Load a classifier by name, or wrap a network of the user.
 
@@ -34,7 +39,9 @@ def load_classifier(
           package, so that nothing is downloaded.
         - ``"sample/cnn"`` or ``"sample/vit"``: one of two small classifiers of drawn scenes, which
           come with the package.
-        - A module from images ``(N, C, H, W)`` to logits ``(N, classes)``.
+        - A module from images ``(N, C, H, W)`` to logits ``(N, classes)``. They may also stand in
+          the attribute or the key ``logits`` of its output, as in the classifiers of transformers,
+          or be the only tensor ``(N, M)`` in a tuple or a dict.
         - A `Classifier`, which is returned as it is.
 
         torchvision and timm download weights once and keep them. If the environment variable
@@ -54,6 +61,23 @@ def load_classifier(
         Height and width in pixels that the model was made for. It serves messages and the choice of
         an image size, and does not change the model. By default, a named model has that of its
         library, and for a module it is unknown.
+    answer : {"softmax", "sigmoid", "score"}, str or callable
+        What the module's output means.
+
+        - ``"softmax"``: logits of classes that exclude each other. If the module itself ends in a
+          softmax, its probabilities are taken as they are.
+        - ``"sigmoid"``: logits of labels of which several may hold. The one logit of a module for
+          two classes is that of class 1. If the module itself ends in a sigmoid, its probabilities
+          are taken as they are.
+        - ``"score"``: numbers that stand for themselves, such as those of a regression.
+        - A function from the module's output, whatever it is, to scores ``(N,)`` or ``(N, M)``; or
+          its name as ``"module:function"``.
+    scale : float, optional
+        For scores only: the change of a score that has a relative distortion of 1, positive. By
+        default, it is the size of the image's own score.
+    channels : int, optional
+        Number of channels of the images. By default, it is that of ``mean``, or else that of the
+        module's first convolution, or else 3.
 
     Returns
     -------
@@ -66,20 +90,21 @@ def load_classifier(
         If ``model`` is neither a name nor a module.
     ValueError
         If the name is unknown, in which case the message gives similar names; if ``mean`` and
-        ``std`` do not fit, as `Classifier` says; or if ``model`` is a `Classifier` already and
-        another option is given.
+        ``std`` or other options do not fit, as `Classifier` says; or if ``model`` is a `Classifier`
+        already and another option is given.
     WeightsUnavailableError
         If the weights are not on this machine and cannot be downloaded.
     WeightsError
         If the weights are damaged or belong to another model.
     """
     if isinstance(model, Classifier):
-        options = (mean, std, class_names, input_size)
-        if any(option is not None for option in options) or (model.normalize and not normalize):
+        options = (mean, std, class_names, input_size, scale, channels)
+        changed = answer != "softmax" or (model.normalize and not normalize)
+        if changed or any(option is not None for option in options):
             raise ValueError("this is a Classifier already: give its .model to wrap it anew")
         return model
     if isinstance(model, nn.Module):
-        name, module = type(model).__name__, model
+        name, module = type(unwrapped(model)).__name__, model
     elif isinstance(model, str):
         named = named_model(model)
         name, module = model, named.model
@@ -97,4 +122,7 @@ def load_classifier(
         std=std,
         class_names=class_names,
         input_size=input_size,
+        answer=answer,
+        scale=scale,
+        channels=channels,
     )

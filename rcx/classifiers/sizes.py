@@ -51,4 +51,4 @@ def image_size(classifier: Classifier, size: int | None = None) -> int:
 def _try(classifier: Classifier, size: int) -> None:
     """Pass a grey image of a size through a copy of the classifier."""
     copied = copy.deepcopy(classifier).eval()
-    copied(torch.full((1, 3, size, size), 0.5))
+    copied(torch.full((1, classifier.channels, size, size), 0.5))

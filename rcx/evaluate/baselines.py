@@ -14,15 +14,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import (
-    Classifier,
-    ClassifierError,
-    checked_logits,
-    inference_copy,
-)
+from rcx.classifiers.classifier import Classifier, checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.targets import checked_targets
+from rcx.evaluate.feature_maps import InapplicableError, last_feature_map
 from rcx.evaluate.rankings import Seed, image_seeds
 from rcx.images.checks import checked_images
 
@@ -85,8 +82,10 @@ def attribution(
 
     Raises
     ------
-    ClassifierError
+    InapplicableError
         If the method does not apply to the network.
+    ClassifierError
+        If the network's answer is not what it was taken for.
     RuntimeError
         If captum or scikit-image is not installed.
     TypeError, ValueError
@@ -117,7 +116,7 @@ def attribution(
                 [checked_logits(model, part) for part in torch.split(images, _BATCH)]
             )
         targets = checked_targets(target, logits, model).tolist()
-        check_applies(name, model)
+        check_applies(name, model, images)
         from rcx.evaluate.captum_methods import METHODS
 
         maps = []
@@ -128,7 +127,14 @@ def attribution(
                 warnings.filterwarnings("ignore", message="Setting backward hooks on ReLU")
                 torch.manual_seed(image_seed)
                 image = images[row : row + 1].clone().requires_grad_()
-                maps.append(METHODS[name](model, image, targets[row]))
+                try:
+                    maps.append(METHODS[name](model, image, targets[row]))
+                except (AssertionError, AttributeError, RuntimeError, TypeError) as error:
+                    if isinstance(error, torch.OutOfMemoryError):
+                        raise
+                    raise InapplicableError(
+                        f"{name} does not apply to {model.name}: {error}"
+                    ) from error
     return torch.cat(maps).detach().float().cpu()
 
 
@@ -156,40 +162,47 @@ def attributions(
     ------
     RuntimeError, TypeError, ValueError
         As for `attribution`.
+
+    Warns
+    -----
+    UserWarning
+        For each method that does not apply to the network.
     """
-    model = load_classifier(classifier)
-    return {
-        name: attribution(name, model, images, target, seed=seed, device=device)
-        for name in get_args(Baseline)
-        if _hindrance(name, model) is None
-    }
+    model, maps = load_classifier(classifier), {}
+    for name in get_args(Baseline):
+        try:
+            maps[name] = attribution(name, model, images, target, seed=seed, device=device)
+        except InapplicableError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+    return maps
 
 
-def check_applies(name: Baseline, model: Classifier) -> None:
+def check_applies(name: Baseline, model: Classifier, images: Tensor) -> None:
     """Check that a method applies to a network and that the packages it needs are installed.
+
+    Parameters
+    ----------
+    name : str
+        The method.
+    model : Classifier
+        The classifier.
+    images : Tensor
+        ``(N, C, H, W)`` in [0, 1]. The first one shows where GradCAM would look.
 
     Raises
     ------
-    ClassifierError
+    InapplicableError
         If the method does not apply to the network.
     RuntimeError
         If a package is not installed.
     """
-    hindrance = _hindrance(name, model)
-    if hindrance is not None:
-        raise ClassifierError(f"{name} does not apply to {model.name}: {hindrance}")
+    if name == "GradCAM":
+        last_feature_map(model, images[:1])
+    if name == "guided backprop" and not any(isinstance(m, nn.ReLU) for m in model.modules()):
+        raise InapplicableError(
+            f"guided backprop does not apply to {model.name}: it changes how gradients pass "
+            "nn.ReLU modules, and there is none"
+        )
     for module, package in _PACKAGES.items():
         if find_spec(module) is None:
             raise RuntimeError(f"other methods need {package}: pip install 'rcx[baselines]'")
-
-
-def _hindrance(name: Baseline, model: Classifier) -> str | None:
-    """Reason why a method does not apply to a network; None if it applies."""
-    if name == "GradCAM" and any("attention" in type(m).__name__.lower() for m in model.modules()):
-        return (
-            "its answer is made by attention between tokens, not from a last convolutional feature "
-            "map; see rcx.evaluate.rollout for the attention itself"
-        )
-    if name == "guided backprop" and not any(isinstance(m, nn.ReLU) for m in model.modules()):
-        return "it changes how gradients pass nn.ReLU modules, and there is none"
-    return None

@@ -171,6 +171,6 @@ def uniform_level(
     while bool((upper - lower > 1).any()):
         middle = ((upper + lower) // 2).clamp_min(1)
         mask = torch.maximum((middle * step).to(zeros)[:, None], bounds)
-        kept = objective.answer(mask, fields).probabilities.argmax(1) == objective.target
+        kept = objective.kept(objective.answer(mask, fields).scores)
         upper, lower = torch.where(kept, middle, upper), torch.where(kept, lower, middle)
     return (upper * step).to(zeros)

@@ -161,7 +161,7 @@ class StartNetwork(nn.Module):
             scaled = odds * predicted[rows]
             mask[rows] = scaled / (scaled + 1 - predicted[rows])
             answer = objective.answer(mask[rows], fields, rows)
-            rows = rows[answer.probabilities.argmax(1) != objective.target[rows]]
+            rows = rows[~objective.kept(answer.scores, rows)]
             if not len(rows):
                 return mask
         mask[rows] = 1.0

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rcx.classifiers.classifier import Classifier, inference_copy
+from rcx.classifiers.classifier import Classifier
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.images.checks import checked_images
 from rcx.representations.representation import Representation
@@ -139,6 +140,7 @@ class Trainer:
             logits.argmax(1),
             measure=self.measure,
             clamp=self.clamp,
+            meaning=self.model.meaning,
         )
 
     def _gather(self, images: Tensor) -> TrainingData:

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from rcx.classifiers.answers import answer_name
 from rcx.classifiers.classifier import Classifier
 from rcx.evaluate.baselines import Baseline
 from rcx.evaluate.curves import CurveProtocol, Direction
@@ -60,8 +61,11 @@ class Key:
 
 
 def classifier_document(classifier: Classifier) -> Document:
-    """Describe a classifier for keys: its name, its weights, and how it scales colours."""
-    scale = {
+    """Describe a classifier for keys: its name, its weights, and its answer.
+
+    The document also says how colours are normalised.
+    """
+    colours = {
         name: None if buffer is None else [float(value) for value in buffer.flatten()]
         for name, buffer in (("mean", classifier.mean), ("std", classifier.std))
     }
@@ -69,7 +73,9 @@ def classifier_document(classifier: Classifier) -> Document:
         "name": classifier.name,
         "weights": classifier.weights_hash,
         "normalize": classifier.normalize,
-        **scale,
+        "answer": answer_name(classifier.answer),
+        "scale": classifier.meaning.scale,
+        **colours,
     }
 
 

@@ -165,6 +165,11 @@ class RunSettings(_Table):
         Name of the classifier, see `rcx.load_classifier`.
     normalize : bool or list of bool
         Whether the classifier normalises colours; both values for one variant each.
+    answer : str
+        What the classifier's output means, see `rcx.load_classifier`; a function by its name, as
+        ``"module:function"``.
+    scale : float, optional
+        The change of a score that counts as large, see `rcx.load_classifier`.
     size : int, optional
         Height and width of the images, in pixels; by default the study's.
     n_images : int, optional
@@ -188,6 +193,8 @@ class RunSettings(_Table):
     normalize: Annotated[
         tuple[bool, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=2)
     ] = (True,)
+    answer: Name = "softmax"
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] | None = None
     n_images: Count | None = None
     seeds: Annotated[tuple[StudySeed, ...], Field(min_length=1)] | None = None

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import torch
 
-from rcx.classifiers.classifier import inference_copy
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.images.decoding import ImageError
 from rcx.study.computation import Computation

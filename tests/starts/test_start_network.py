@@ -101,7 +101,7 @@ def test_a_mask_that_loses_the_class_is_made_denser_until_it_is_kept() -> None:
     mask = network.predict(objective, lambdas(6), seeded(0))
     bare = network(objective, gather_evidence(objective, network.settings, seeded(0)), lambdas(6))
     answer = objective.answer(mask, objective.draw(256, seeded(1)))
-    assert (answer.probabilities.argmax(1) == objective.target).float().mean() >= 5 / 6
+    assert (answer.scores.argmax(1) == objective.target).float().mean() >= 5 / 6
     assert (mask >= bare - 1e-6).all()
 
 
