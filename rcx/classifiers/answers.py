@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, get_args
 
 import torch
@@ -16,7 +21,7 @@ AnswerKind = Literal["softmax", "sigmoid", "score"]
 
 Answer = AnswerKind | str | Callable[[Any], Tensor]
 """What a network's output means, or a function from the output to scores ``(N,)`` or ``(N, M)``, or
-the name of such a function as ``"module:function"``."""
+the name of such a function as ``"module:function"`` or ``"file.py:function"``."""
 
 Ending = Literal["softmax", "sigmoid", "features", "other"]
 """What a network's output was last passed through, as `found_ending` found out."""
@@ -121,22 +126,44 @@ def answer_name(answer: Answer) -> str:
     return f"{getattr(answer, '__module__', None) or '__main__'}:{name}"
 
 
+def answer_source(answer: Answer) -> str | None:
+    """Return the hash of a function's source text, so that a study notices a change, or None."""
+    try:
+        text = inspect.getsource(answer)  # type: ignore[arg-type]
+    except (OSError, TypeError):  # a kind of answer, or a function that was typed in
+        return None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _named_function(name: str) -> Callable[[Any], Tensor]:
-    """Import a function by a name such as ``"package.module:function"``."""
-    module, _, attribute = name.partition(":")
+    """Import a function by a name such as ``"package.module:function"`` or ``"file.py:name"``."""
+    module, _, attribute = name.rpartition(":")
     known = ", ".join(repr(kind) for kind in get_args(AnswerKind))
     if not (module and attribute):
         raise ValueError(
-            f"unknown answer {name!r}: give {known}, a function, or its name as 'module:function'"
+            f"unknown answer {name!r}: give {known}, a function, or its name as "
+            "'module:function' or 'file.py:function'"
         )
     try:
-        function = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        function = getattr(_imported(module), attribute)
+    except (ImportError, AttributeError, OSError, SyntaxError) as error:
         raise ValueError(f"the answer {name!r} cannot be imported: {error}") from error
     if not callable(function):
         raise ValueError(f"the answer {name!r} is a {type(function).__name__}, and no function")
     result: Callable[[Any], Tensor] = function
     return result
+
+
+def _imported(module: str) -> ModuleType:
+    """Import a module by its name, or run a file that ends in ``.py``."""
+    if not module.endswith(".py"):
+        return import_module(module)
+    spec = spec_from_file_location(Path(module).stem, module)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{module} is no Python file")
+    loaded = module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 def output_tensor(output: object, count: int) -> Tensor:

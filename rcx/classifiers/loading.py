@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from rcx.classifiers.answers import Answer
+from rcx.classifiers.answers import Answer, AnswerKind
 from rcx.classifiers.classifier import Classifier
-from rcx.classifiers.structure import unwrapped
+from rcx.classifiers.structure import config_notes, unwrapped
 from rcx.classifiers.weights import named_model
+
+# What models of transformers call the kinds of answers.
+_ANSWERS: dict[str, AnswerKind] = {
+    "multi_label_classification": "sigmoid",
+    "regression": "score",
+}
 
 
 def load_classifier(
@@ -56,11 +62,12 @@ def load_classifier(
         for a module.
     class_names : sequence of str, optional
         The names of the classes in the order of their indices. By default, a named model has those
-        of its library, and a module has none.
+        of its library, and a module has those of its ``config``, as models of transformers, or
+        none.
     input_size : int, optional
         Height and width in pixels that the model was made for. It serves messages and the choice of
         an image size, and does not change the model. By default, a named model has that of its
-        library, and for a module it is unknown.
+        library. For a module it is that of its ``config``, or unknown.
     answer : {"softmax", "sigmoid", "score"}, str or callable
         What the module's output means.
 
@@ -71,7 +78,7 @@ def load_classifier(
           are taken as they are.
         - ``"score"``: numbers that stand for themselves, such as those of a regression.
         - A function from the module's output, whatever it is, to scores ``(N,)`` or ``(N, M)``; or
-          its name as ``"module:function"``.
+          its name as ``"module:function"`` or ``"file.py:function"``.
     scale : float, optional
         For scores only: the change of a score that has a relative distortion of 1, positive. By
         default, it is the size of the image's own score.
@@ -105,6 +112,13 @@ def load_classifier(
         return model
     if isinstance(model, nn.Module):
         name, module = type(unwrapped(model)).__name__, model
+        notes = config_notes(unwrapped(model))
+        expected = _ANSWERS.get(notes.problem or "", answer)
+        if answer == "softmax" and expected != answer:
+            raise ValueError(f"{name} is for {notes.problem}: give answer={expected!r}")
+        if class_names is None and answer in ("softmax", "sigmoid"):
+            class_names = notes.class_names
+        input_size = notes.input_size if input_size is None else input_size
     elif isinstance(model, str):
         named = named_model(model)
         name, module = model, named.model

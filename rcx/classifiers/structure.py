@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -40,6 +40,37 @@ def hooks_of(model: nn.Module) -> Iterator[dict[int, Any]]:
         for table in _HOOKS:
             if hooks := getattr(module, table, None):
                 yield hooks
+
+
+class ConfigNotes(NamedTuple):
+    """What the ``config`` of a model of transformers says of its classes.
+
+    Attributes
+    ----------
+    class_names : tuple of str or None
+        Names of the classes by index, or None if they are missing or only numbered.
+    input_size : int or None
+        Height and width in pixels that the model was made for.
+    problem : str or None
+        ``"multi_label_classification"``, ``"regression"`` or ``"single_label_classification"``.
+    """
+
+    class_names: tuple[str, ...] | None = None
+    input_size: int | None = None
+    problem: str | None = None
+
+
+def config_notes(model: nn.Module) -> ConfigNotes:
+    """Read the ``config`` of a model of transformers. Other models have none."""
+    config = getattr(model, "config", None)
+    labels, size = getattr(config, "id2label", None), getattr(config, "image_size", None)
+    names = None
+    if isinstance(labels, Mapping) and set(labels) == set(range(len(labels))):
+        names = tuple(str(labels[index]) for index in range(len(labels)))
+        numbered = tuple(f"LABEL_{index}" for index in range(len(labels)))
+        names = None if names == numbered else names
+    problem = getattr(config, "problem_type", None)
+    return ConfigNotes(names, size if isinstance(size, int) else None, problem)
 
 
 def first_channels(model: nn.Module) -> int:

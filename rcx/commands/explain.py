@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rcx.commands.options import PHOTOS, BatchSize, Device, Model, Normalize, Quiet, Seed, Size
+from rcx.commands.options import (
+    PHOTOS,
+    AnswerName,
+    BatchSize,
+    Device,
+    Model,
+    Normalize,
+    Quiet,
+    Seed,
+    Size,
+)
 from rcx.commands.terminal import (
     FAILED,
     INTERRUPTED,
@@ -89,6 +99,17 @@ def explain(
         ),
     ] = "stretch",
     normalize: Normalize = True,
+    answer: AnswerName = "softmax",
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="X",
+            help="The change of a score that has a relative distortion of 1; by default the "
+            "score's own size.",
+            rich_help_panel=_METHOD,
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -178,7 +199,7 @@ def explain(
             raise typer.Exit(FAILED)
         if not quiet:
             say(f"Loading {model} ...", style="dim")
-        classifier = load_classifier(model, normalize=normalize)
+        classifier = load_classifier(model, normalize=normalize, answer=answer, scale=scale)
         side = image_size(classifier, size)
         target_index = None if target is None else class_index(classifier, target)
         methods: list[tuple[type[CartoonX] | type[PixelRDE], float, dict[str, Any]]] = [

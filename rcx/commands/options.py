@@ -52,6 +52,15 @@ Seed = Annotated[
         help="Seed of random numbers; the same seed gives the same results on the same machine.",
     ),
 ]
+AnswerName = Annotated[
+    str,
+    typer.Option(
+        "--answer",
+        metavar="NAME",
+        help="What the model's output means: softmax (classes), sigmoid (labels), score, or a "
+        "function as module:function or file.py:function.",
+    ),
+]
 Model = Annotated[
     str,
     typer.Option(

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rcx.classifiers.answers import answer_name
+from rcx.classifiers.answers import answer_name, answer_source
 from rcx.classifiers.classifier import Classifier
 from rcx.evaluate.baselines import Baseline
 from rcx.evaluate.curves import CurveProtocol, Direction
@@ -74,6 +74,7 @@ def classifier_document(classifier: Classifier) -> Document:
         "weights": classifier.weights_hash,
         "normalize": classifier.normalize,
         "answer": answer_name(classifier.answer),
+        "answer_source": answer_source(classifier.answer),
         "scale": classifier.meaning.scale,
         **colours,
     }

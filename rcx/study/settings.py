@@ -167,7 +167,7 @@ class RunSettings(_Table):
         Whether the classifier normalises colours; both values for one variant each.
     answer : str
         What the classifier's output means, see `rcx.load_classifier`; a function by its name, as
-        ``"module:function"``.
+        ``"module:function"`` or ``"file.py:function"``.
     scale : float, optional
         The change of a score that counts as large, see `rcx.load_classifier`.
     size : int, optional

@@ -1,7 +1,9 @@
 """What answers mean: classes, labels, scores, and networks that end in probabilities already."""
 
+import linecache
 from collections import namedtuple
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from networks import random_images, small_network
 from torch import Tensor, nn
 
 import rcx
-from rcx.classifiers.answers import Meaning, found_ending
+from rcx.classifiers.answers import Meaning, answer_name, answer_source, found_ending
 from rcx.classifiers.classifier import ClassifierError
 from rcx.classifiers.loading import load_classifier
 
@@ -247,3 +249,18 @@ def test_a_score_of_zero_needs_a_scale() -> None:
 def test_measures_that_do_not_fit_are_refused(answer: str) -> None:
     with pytest.raises(ValueError, match="'kl' compares classes"):
         rcx.CartoonX(load_classifier(network(), answer=answer), distortion="kl")
+
+
+def test_a_function_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "my_scores.py"
+    file.write_text("def first(logits):\n    return logits[:, 0]\n")
+    classifier = load_classifier(network(), answer=f"{file}:first")
+    with torch.no_grad():
+        assert torch.equal(classifier(IMAGES)[:, 0], logits_of(network())[:, 0])
+    assert answer_name(classifier.answer) == "my_scores:first"
+    before = answer_source(classifier.answer)
+    file.write_text("def first(logits):\n    return 2 * logits[:, 0]\n")
+    linecache.checkcache()
+    assert answer_source(load_classifier(network(), answer=f"{file}:first").answer) != before
+    with pytest.raises(ValueError, match=r"cannot be imported: .*No such file"):
+        load_classifier(network(), answer=f"{tmp_path}/other.py:first")

@@ -126,6 +126,20 @@ def test_options_reach_the_explanation(photos: Path, tmp_path: Path) -> None:
     assert "haar" in explanation.settings["representation"]
 
 
+def test_a_function_in_a_file_is_the_answer(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "scores.py").write_text("def rather(z):\n    return z[:, 0] - z[:, 1]\n")
+    answer = ["--answer", f"{tmp_path / 'scores.py'}:rather", "--scale", "2"]
+    code, output = explain(photos, *SMALL, *answer, "--out", tmp_path / "out")
+    assert code == 0, output
+    assert "score" in output
+    explanation = Explanation.load(tmp_path / "out" / "scene0.safetensors")
+    assert explanation.settings["answer"] == "scores:rather"
+    assert explanation.settings["scale"] == 2
+    code, output = explain(photos, *SMALL, "--answer", "softplus", "--out", tmp_path / "out")
+    assert code == 2
+    assert "unknown answer 'softplus'" in output
+
+
 def test_an_empty_explanation_is_told_with_the_reason_and_the_remedy(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -152,7 +166,7 @@ def test_a_lost_label_is_told_with_the_remedy(photos: Path, tmp_path: Path) -> N
     explanations = [Explanation.load(tmp_path / f"{name}.safetensors") for name in names]
     lost = [each for each in explanations if not bool(each.label_kept)]
     assert lost and not any(bool(each.empty) for each in lost)
-    assert f"{len(lost)} explanations lost the label, as another class is the most" in output
+    assert f"{len(lost)} explanations lost the label: a smaller" in output
     assert "a smaller --lambda-k or --pixel-lambda-k keeps more" in output
 
 
