@@ -53,7 +53,7 @@ def test_a_classifier_of_transformers_is_used_as_it_is() -> None:
 
 
 def test_a_convolutional_one_and_placeholder_names() -> None:
-    config = ConvNextConfig(hidden_sizes=[8, 8], depths=[1, 1], num_stages=2, num_labels=3)
+    config = ConvNextConfig(hidden_sizes=[8, 8], depths=[1, 1], num_stages=2)
     classifier = load_classifier(inference(ConvNextForImageClassification(config)))
     assert classifier.class_names is None
     explanation = rcx.CartoonX(classifier, solver=SHORT, levels=2).explain(IMAGES)
