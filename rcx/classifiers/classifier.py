@@ -215,7 +215,8 @@ class Classifier(nn.Module):
             raise ClassifierError(
                 f"{self.name} has {classes} classes, and {len(names)} class names were given"
             )
-        features = ending == "features" or (width > 9 and bool((numbers >= 0).all()))
+        positive = width > 9 and bool((numbers >= 0).all() and numbers.any())
+        features = positive or ending == "features"
         if kind != "score" and ending != kind and features and names is None:
             warnings.warn(
                 f"the {width} numbers that {self.name} returns look like features, not like "
