@@ -69,14 +69,19 @@ def classifier_document(classifier: Classifier) -> Document:
         name: None if buffer is None else [float(value) for value in buffer.flatten()]
         for name, buffer in (("mean", classifier.mean), ("std", classifier.std))
     }
+    answer: Document = {}
+    if classifier.answer != "softmax":  # so that keys are those of versions without other answers
+        answer = {
+            "answer": answer_name(classifier.answer),
+            "answer_source": answer_source(classifier.answer),
+            "scale": classifier.meaning.scale,
+        }
     return {
         "name": classifier.name,
         "weights": classifier.weights_hash,
         "normalize": classifier.normalize,
-        "answer": answer_name(classifier.answer),
-        "answer_source": answer_source(classifier.answer),
-        "scale": classifier.meaning.scale,
         **colours,
+        **answer,
     }
 
 
