@@ -160,7 +160,7 @@ def explain(
         from rcx.commands.photos import explain_photos
         from rcx.explain.cartoonx import CartoonX
         from rcx.explain.pixel_rde import PixelRDE
-        from rcx.images.decoding import checked_size
+        from rcx.images.checks import checked_size
         from rcx.images.reading import find_images
         from rcx.solver.distortion import check_measure
         from rcx.starts.network import StartNetwork
