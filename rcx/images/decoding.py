@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from torchvision.transforms import functional
 
 from rcx.images.bands import ARRAY_PREFIX, array_bands, is_deep_grey, page_bands, scaled
-from rcx.images.checks import LARGEST, ImageError, checked_channels, checked_size
+from rcx.images.checks import LARGEST, ImageError, check_pixel_count, checked_channels, checked_size
 from rcx.images.colours import grey_in_srgb, in_srgb
 from rcx.images.formats import (
     check_not_raw,
@@ -60,10 +60,8 @@ def read_image(
     size, channels = checked_size(size, fit), checked_channels(channels)
     try:
         with warnings.catch_warnings():
-            # Pillow first warns of an image with very many pixels and refuses only a larger one.
-            # Its other warnings, of damaged metadata, do not concern the pixels.
+            # Pillow warns of damaged metadata, which do not concern the pixels.
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             pixels = _pixels(Path(path), channels)
         return _resize(pixels, size, fit).clamp(0, 1).expand(channels, size, size).contiguous()
     except ImageError:
@@ -122,6 +120,8 @@ def _loaded(source: Path | io.BytesIO) -> ImageFile.ImageFile:
     else:
         image = Image.open(source, formats=formats)
     try:
+        # Pillow itself only warns of too many pixels, and refuses more than twice as many.
+        check_pixel_count(*image.size)
         image.load()
     except BaseException:
         image.close()
@@ -150,5 +150,5 @@ def failure_reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = " ".join(str(error).split()) or type(error).__name__
-    too_large = isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning)
+    too_large = isinstance(error, Image.DecompressionBombError)
     return text if too_large else f"damaged or unsupported: {text}"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from PIL import Image, ImageFile
 
-from rcx.images.checks import ImageError, check_pixel_count
+from rcx.images.checks import ImageError
 
 Image.init()
 # These are raster formats only. Pillow reads some others, such as EPS, with an external program.
 # TGA is left out too, as nearly every file could pass for one.
 _RASTER_FORMATS = (
-    *("AVIF", "BMP", "DDS", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000"),
+    *("AVIF", "BMP", "DDS", "GIF", "ICO", "JPEG", "JPEG2000"),
     *("PCX", "PNG", "PPM", "QOI", "SGI", "TIFF", "WEBP"),
 )
 # A file whose first bytes are of these formats is an image, whatever its suffix.
@@ -113,7 +113,6 @@ def open_heif(path: Path) -> ImageFile.ImageFile:
     except ImportError:
         raise ImageError("an HEIF photo; reading it needs pip install 'rcx[heif]'") from None
     image: ImageFile.ImageFile = HeifImageFile(str(path))
-    check_pixel_count(*image.size)
     return image
 
 

@@ -50,7 +50,7 @@ def test_a_wide_gamut_is_converted(
     tmp_path: Path, colours: Image.Image, name: str, suffix: str
 ) -> None:
     path = tmp_path / f"a.{suffix}"
-    options = {"lossless": True} if suffix == "webp" else {}
+    options: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
     colours.save(path, icc_profile=WIDE[name].profile(), **options)
     found = read_image(path, 32).permute(1, 2, 0).numpy()
     stored = np.asarray(colours) / 255

@@ -148,9 +148,8 @@ def test_broken_segments_of_jpeg(tmp_path: Path, mode: str, marker: int, content
     assert same_pixels(whole[:at] + segment + whole[at:], whole, tmp_path)
 
 
-@pytest.mark.parametrize("tag", [282, 283, 296, 305, 700, 34675, 34665])
-@pytest.mark.parametrize("damage", [(2, 2), (2, 7), (2, 99), (4, 255), (8, 255), (11, 255)])
-def test_broken_entries_of_tiff(tmp_path: Path, tag: int, damage: tuple[int, int]) -> None:
+def entries_of_tiff() -> tuple[bytearray, str, dict[int, int]]:
+    """A file, its byte order, and where its directory has each tag."""
     block = exif()
     block[700] = XMP
     options = {"dpi": (72, 72), "software": "s" * 9, "icc_profile": b"x" * 50, "exif": block}
@@ -159,8 +158,22 @@ def test_broken_entries_of_tiff(tmp_path: Path, tag: int, damage: tuple[int, int
     (at,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, at)
     places = range(at + 2, at + 2 + 12 * count, 12)
-    entries = {struct.unpack_from(order + "H", data, place)[0]: place for place in places}
+    return data, order, {struct.unpack_from(order + "H", data, at)[0]: at for at in places}
+
+
+@pytest.mark.parametrize("tag", [282, 283, 296, 305, 700, 34675])
+@pytest.mark.parametrize("damage", [(2, 2), (2, 7), (2, 99), (4, 255), (8, 255), (11, 255)])
+def test_broken_entries_of_tiff(tmp_path: Path, tag: int, damage: tuple[int, int]) -> None:
+    data, _, entries = entries_of_tiff()
     data[entries[tag] + damage[0]] = damage[1]
+    assert same_pixels(bytes(data), stored("TIFF"), tmp_path)
+
+
+@pytest.mark.parametrize("tag", [34665, 34853])
+@pytest.mark.parametrize("place", [0, 3, 10**9])
+def test_lost_directories_of_tiff(tmp_path: Path, tag: int, place: int) -> None:
+    data, order, entries = entries_of_tiff()
+    struct.pack_into(order + "HHII", data, entries[305], tag, 4, 1, place)
     assert same_pixels(bytes(data), stored("TIFF"), tmp_path)
 
 
