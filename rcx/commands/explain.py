@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rcx.commands.options import PHOTOS, BatchSize, Device, Model, Normalize, Quiet, Seed, Size
+from rcx.commands.options import (
+    PHOTOS,
+    BatchSize,
+    Device,
+    Model,
+    Normalize,
+    Quiet,
+    Seed,
+    Size,
+    given_images,
+)
 from rcx.commands.terminal import (
     FAILED,
     INTERRUPTED,
@@ -30,9 +40,15 @@ _METHOD = "Method"
 
 def explain(
     photos: Annotated[
-        list[Path],
-        typer.Argument(metavar="PHOTO...", help="Image files, and folders of them."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="PHOTO", help="Image files, and folders of them.", show_default=False
+        ),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(hidden=True, help="More photos, named as for rcx study."),
+    ] = None,
     model: Model = "torchvision/mobilenet_v3_small",
     out: Annotated[
         Path,
@@ -167,12 +183,17 @@ def explain(
         from rcx.system.files import writable_folder
 
         # whatever can be wrong is checked before the classifier is loaded, which takes long
+        paths = given_images(images, photos)
+        if not paths:
+            raise ValueError(
+                "no photos were given; name files or folders, as in rcx explain photos/"
+            )
         checked_size(size or 256, fit)
         check_measure(distortion)
         first_mask = _start(start)
         chosen_device = usable_device(device)
         writable_folder(out)
-        files, failures = find_images(photos, unique=True)
+        files, failures = find_images(paths, unique=True)
         if not files:
             say_failures(failures)
             raise typer.Exit(FAILED)

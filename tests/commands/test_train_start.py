@@ -103,7 +103,7 @@ def test_an_interrupted_training_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "timm/tf_mobilenetv3_small_100"], "--images must name a folder"),
+        (["--model", "timm/tf_mobilenetv3_small_100"], "--images must name photos, or a folder"),
         (["--lambda-k", "5", "-1"], "lambda_k must be a positive number"),
         (["--lambda-k", "5", "2"], "the range of lambdas must rise"),
         (["--out", "nowhere/start.safetensors"], "there is no folder nowhere"),
