@@ -153,8 +153,8 @@ def _images(paths: list[Path], size: int, scenes: int) -> Tensor:
         say(f"left out: {failure}")
     if len(photos.images) < _FEWEST_IMAGES:
         raise ValueError(
-            f"{counted(len(photos.images), 'photo')} of --images can be read, and a network needs "
-            f"at least {_FEWEST_IMAGES}, better a thousand"
+            f"{counted(len(photos.images), 'photo')} can be read, and a network needs at least "
+            f"{_FEWEST_IMAGES}, better a thousand"
         )
     order = torch.randperm(len(photos.images), generator=torch.Generator().manual_seed(0))
     return photos.images[order]
