@@ -24,7 +24,7 @@ MODES = {
     "webp": ("RGB", "RGBA"),
     "jp2": ("L", "RGB"),
     "ppm": ("RGB",),
-    "pgm": ("L", "I;16"),
+    "pgm": ("L", "I"),
     "ico": ("RGBA",),
     "avif": ("RGB", "RGBA"),
     "qoi": ("RGB",),
@@ -61,7 +61,8 @@ def fuzzed_folder(folder: Path, seed: int, *, count: int = 40) -> FuzzedFolder:
     """
     draw = random.Random(seed)
     files: dict[str, bytes] = {}
-    suffixes = [suffix for suffix in MODES if _format(suffix) in readable_formats()]
+    writable = {*readable_formats()} & {*Image.SAVE}
+    suffixes = [suffix for suffix in MODES if _format(suffix) in writable]
     for number in range(count):
         suffix = suffixes[number % len(suffixes)]
         name = f"{number}{draw.choice(NAMES)}.{draw.choice((suffix, suffix.upper()))}"
@@ -83,7 +84,7 @@ def fuzzed_folder(folder: Path, seed: int, *, count: int = 40) -> FuzzedFolder:
 
 
 def _format(suffix: str) -> str:
-    return Image.registered_extensions()["." + suffix]
+    return Image.registered_extensions().get("." + suffix, "")
 
 
 def _pixels(draw: random.Random, mode: str) -> Image.Image:

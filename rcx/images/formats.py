@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image, ImageFile
@@ -33,7 +34,7 @@ _OTHER_FORMATS = (
     ".jxr .kra .pct .pcx .pdn .pict .psb .psd .qoi .ras .tga .wdp .webp .xbm .xcf .xpm"
 )
 _REASONS = {
-    _HEIF: "an HEIF photo, or damaged; reading HEIF needs pip install 'rcx[heif]'",
+    _HEIF: "an HEIF photo, or damaged; reading HEIF photos needs pip install 'rcx[heif]'",
     _CAMERA_RAW: "raw data of a camera; save the photo as JPEG, PNG or TIFF",
     _DRAWINGS: "a drawing rather than pixels; save it as PNG",
     _OTHER_FORMATS: "damaged, or of a format that cannot be read; save the image as PNG",
@@ -125,4 +126,7 @@ def check_not_raw(image: Image.Image, path: Path) -> None:
 def unidentified(path: Path) -> str:
     """Say in one line why Pillow does not recognise a file, and what helps."""
     default = "not an image, or damaged, or of an unsupported format"
-    return _REASON_OF_SUFFIX.get(path.suffix.lower(), default)
+    suffix = path.suffix.lower()
+    if suffix in _HEIF.split() and find_spec("pillow_heif") is not None:
+        return default
+    return _REASON_OF_SUFFIX.get(suffix, default)

@@ -40,7 +40,7 @@ class TestFolders:
             ("a.CR2 a.dng a.nef a.arw a.raw", "raw data of a camera; save the photo as JPEG"),
             ("a.svg a.EPS a.ai", "a drawing rather than pixels; save it as PNG"),
             ("a.psd a.jxl a.exr a.tga a.fits a.dcm", "of a format that cannot be read; save"),
-            ("a.heic a.HEIF a.hif", r"HEIF .*pip install 'rcx\[heif\]'"),
+            ("a.heic a.HEIF a.hif", r"HEIF photos needs pip install 'rcx\[heif\]'"),
             ("a.npz", "an archive of arrays; save the one that is the image as .npy"),
             ("a.npy", "no array as numpy.save writes it with allow_pickle=False"),
             ("a.avif a.webp a.jp2", "damaged, or of a format that cannot be read"),
@@ -48,8 +48,9 @@ class TestFolders:
         ],
     )
     def test_images_that_cannot_be_read_are_named(
-        self, tmp_path: Path, names: str, reason: str
+        self, tmp_path: Path, names: str, reason: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
         for name in names.split():
             (tmp_path / name).write_bytes(b"%no image, but named as one\0\1\2")
         found = reasons(tmp_path)
@@ -99,6 +100,8 @@ class TestFolders:
 
 @pytest.mark.parametrize("suffix", ["dds", "pcx", "qoi", "sgi"])
 def test_rarer_formats(tmp_path: Path, suffix: str) -> None:
+    if suffix.upper() not in Image.SAVE:
+        pytest.skip(f"this Pillow does not write {suffix}")
     image = picture(64, 64)
     image.save(tmp_path / f"a.{suffix}")
     (file,), _ = find_images(tmp_path)
