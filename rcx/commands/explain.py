@@ -17,6 +17,7 @@ from rcx.commands.options import (
     Quiet,
     Seed,
     Size,
+    given_images,
 )
 from rcx.commands.terminal import (
     FAILED,
@@ -40,9 +41,15 @@ _METHOD = "Method"
 
 def explain(
     photos: Annotated[
-        list[Path],
-        typer.Argument(metavar="PHOTO...", help="Image files, and folders of them."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="PHOTO", help="Image files, and folders of them.", show_default=False
+        ),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(hidden=True, help="More photos, named as for rcx study."),
+    ] = None,
     model: Model = "torchvision/mobilenet_v3_small",
     out: Annotated[
         Path,
@@ -181,19 +188,24 @@ def explain(
         from rcx.commands.photos import explain_photos
         from rcx.explain.cartoonx import CartoonX
         from rcx.explain.pixel_rde import PixelRDE
-        from rcx.images.decoding import checked_size
+        from rcx.images.checks import checked_size
         from rcx.images.reading import find_images
         from rcx.solver.distortion import check_measure
         from rcx.starts.network import StartNetwork
         from rcx.system.files import writable_folder
 
         # whatever can be wrong is checked before the classifier is loaded, which takes long
+        paths = given_images(images, photos)
+        if not paths:
+            raise ValueError(
+                "no photos were given; name files or folders, as in rcx explain photos/"
+            )
         checked_size(size or 256, fit)
         check_measure(distortion)
         first_mask = _start(start)
         chosen_device = usable_device(device)
         writable_folder(out)
-        files, failures = find_images(photos, unique=True)
+        files, failures = find_images(paths, unique=True)
         if not files:
             say_failures(failures)
             raise typer.Exit(FAILED)

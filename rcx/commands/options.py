@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,3 +71,13 @@ Model = Annotated[
         help="torchvision/NAME, timm/NAME, packaged/efficientnet_lite0, sample/cnn or sample/vit.",
     ),
 ]
+MoreImages = Annotated[
+    list[Path] | None,
+    # where the shell has made several words of --images photos/*.jpg, all but one arrive here
+    typer.Argument(metavar="IMAGE", help="Images, as by --images.", show_default=False),
+]
+
+
+def given_images(images: list[Path] | None, more_images: list[Path] | None) -> list[Path]:
+    """List the paths that were given by ``--images``, and then those without an option."""
+    return [*(images or ()), *(more_images or ())]

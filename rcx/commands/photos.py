@@ -17,7 +17,8 @@ from rcx.explain.empty import EmptyExplanationWarning
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.explain.figures import explanation_figure
-from rcx.images.decoding import Fit, ImageError, read_image
+from rcx.images.checks import ImageError
+from rcx.images.decoding import Fit, read_image
 from rcx.images.reading import ImageFailure
 from rcx.system.files import write_together
 from rcx.system.text import reason

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rcx.commands.options import Device, Model, Normalize, Seed, Size
+from rcx.commands.options import (
+    Device,
+    Model,
+    MoreImages,
+    Normalize,
+    Seed,
+    Size,
+    given_images,
+)
 from rcx.commands.terminal import INTERRUPTED, counted, explained_errors, say, say_error, show_table
 
 if TYPE_CHECKING:
@@ -25,12 +33,14 @@ _SCENE_SEED = 3_000_000  # far from the seeds of the chapters and of the classif
 
 
 def train_start(
+    more_images: MoreImages = None,
     model: Model = "sample/cnn",
     images: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            metavar="FOLDER",
-            help="Photos to learn from; without them, scenes are drawn for a sample's classifier.",
+            metavar="PATH",
+            help="Files and folders of photos to learn from; without them, scenes are drawn for a "
+            "sample's classifier.",
         ),
     ] = None,
     out: Annotated[
@@ -87,10 +97,11 @@ def train_start(
             settings = settings.model_copy(update={"steps": steps})
         if not out.parent.is_dir():
             raise ValueError(f"there is no folder {out.parent}")
-        if images is None and not model.startswith("sample/"):
-            raise ValueError(f"--images must name a folder of photos for {model}")
+        paths = given_images(images, more_images)
+        if not paths and not model.startswith("sample/"):
+            raise ValueError(f"--images must name photos, or a folder of photos, for {model}")
         classifier = load_classifier(model, normalize=normalize)
-        pixels = _images(images, image_size(classifier, size), scenes)
+        pixels = _images(paths, image_size(classifier, size), scenes)
         held_out = min(held_out, len(pixels) // 3)
         method = PixelRDE if pixel_rde else CartoonX
         explainer = method(classifier, seed=seed, device=usable_device(device))
@@ -128,22 +139,22 @@ def train_start(
         show_table("", _judged(explainer, trainer.network, pixels[:held_out]))
 
 
-def _images(folder: Path | None, size: int, scenes: int) -> Tensor:
+def _images(paths: list[Path], size: int, scenes: int) -> Tensor:
     """Read or draw the images to learn from, in random order."""
     import torch
 
     from rcx.images.reading import read_images
     from rcx.images.scenes import draw_scenes
 
-    if folder is None:
+    if not paths:
         return draw_scenes(scenes, seed=_SCENE_SEED, size=size).images
-    photos = read_images(folder, size)
+    photos = read_images(paths, size)
     for failure in photos.failures:
         say(f"left out: {failure}")
     if len(photos.images) < _FEWEST_IMAGES:
         raise ValueError(
-            f"{counted(len(photos.images), 'photo')} in {folder} can be read, and a network needs "
-            f"at least {_FEWEST_IMAGES}, better a thousand"
+            f"{counted(len(photos.images), 'photo')} can be read, and a network needs at least "
+            f"{_FEWEST_IMAGES}, better a thousand"
         )
     order = torch.randperm(len(photos.images), generator=torch.Generator().manual_seed(0))
     return photos.images[order]

@@ -3,8 +3,8 @@
 The room knows nothing of classifiers, coefficients and explanations.
 """
 
-from rcx.images.checks import checked_images
-from rcx.images.decoding import ImageError, read_image
+from rcx.images.checks import ImageError, checked_images
+from rcx.images.decoding import read_image
 from rcx.images.descriptions import figure_description
 from rcx.images.encoding import data_uri
 from rcx.images.figures import StyledFigure, draw_picture, picture_grid, style

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 from rcx.study.keys import image_seed
 from rcx.study.kinds import Result
 from rcx.study.outcomes import StudyFailure, TaskOutcome

@@ -20,7 +20,7 @@ from rcx.representations.representation import Representation
 from rcx.solver.distortion import DistortionMeasure
 from rcx.starts.initial import start_name
 
-RESULTS = 3
+RESULTS = 4
 """Format of the results. Raise it when the same settings give other results than before: what is
 stored then counts as of an earlier format, and is neither read nor overwritten."""
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from rcx.classifiers.profiles import ProfileName
 from rcx.evaluate.baselines import Baseline
 from rcx.evaluate.curves import CurveProtocol, Direction
-from rcx.images.decoding import LARGEST, SMALLEST, Fit
+from rcx.images.checks import LARGEST, SMALLEST
+from rcx.images.decoding import Fit
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.settings import Preset, SolverSettings
 from rcx.starts.initial import Start

@@ -10,7 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from rcx.classifiers.profiles import FIRST_SCENE_SEED, scene_names, shuffled_study_images
-from rcx.images.decoding import Fit, ImageError, read_image
+from rcx.images.checks import ImageError
+from rcx.images.decoding import Fit, read_image
 from rcx.images.reading import find_images
 from rcx.images.scenes import draw_scenes
 from rcx.study.keys import Document

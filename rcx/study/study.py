@@ -10,7 +10,7 @@ import torch
 
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 from rcx.study.computation import Computation
 from rcx.study.keys import Key
 from rcx.study.outcomes import StudyFailure, TaskOutcome

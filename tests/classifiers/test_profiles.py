@@ -8,7 +8,7 @@ import torch
 
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.profiles import load_profile
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 
 
 def test_the_sample_needs_no_files_and_knows_its_objects(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fuzzed import fuzzed_folder
 from PIL import Image
 from safetensors.torch import load_file
 from studies import RCX, Command, typed
@@ -205,7 +206,9 @@ def test_a_parameter_that_makes_no_sense(
 def test_no_photos_and_no_network(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert explain()[0] == 2
+    code, output = explain()
+    assert code == 2
+    assert "no photos were given; name files or folders" in output
 
     def unavailable(name: str) -> nn.Module:
         raise WeightsUnavailableError(f"{name} needs its weights")
@@ -247,6 +250,39 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(photos: Path, tmp_pat
     ):
         assert line in output
     assert output.count("Failed: ") == 6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="makes pipes and links")
+def test_a_folder_of_every_kind_of_file(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    expected = fuzzed_folder(folder, seed=11)
+    options = [*QUICK, "--size", 16, "--levels", 2, "--steps", 1, "--samples", 1]
+    process = subprocess.run(
+        [RCX, "explain", folder, *map(str, options), "--out", "o"],
+        text=True,
+        cwd=tmp_path,
+        capture_output=True,
+        errors="replace",
+        check=False,
+    )
+    failed = [line for line in process.stderr.splitlines() if line.startswith("Failed: ")]
+    assert process.returncode == 1, process.stderr
+    assert len(failed) == len(expected.unreadable), failed
+    for name in expected.unreadable:
+        assert sum(f"{os.sep}{name}: " in line for line in failed) == 1, name
+    assert len(files(tmp_path / "o")) == 2 * len(expected.readable)
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("options", [["--images"], []])
+def test_a_pattern_that_the_shell_expands(photos: Path, tmp_path: Path, options: list[str]) -> None:
+    paths = sorted(photos.iterdir())
+    code, output = explain(*options, *paths, *SMALL, "--out", tmp_path / "o")
+    assert code == 0, output
+    assert len(files(tmp_path / "o")) == 4
 
 
 def test_nothing_that_can_be_read(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_an_interrupted_training_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "timm/tf_mobilenetv3_small_100"], "--images must name a folder"),
+        (["--model", "timm/tf_mobilenetv3_small_100"], "--images must name photos, or a folder"),
         (["--lambda-k", "5", "-1"], "lambda_k must be a positive number"),
         (["--lambda-k", "5", "2"], "the range of lambdas must rise"),
         (["--out", "nowhere/start.safetensors"], "there is no folder nowhere"),
@@ -126,7 +126,10 @@ def test_too_few_photos_are_not_enough(photos: Path, tmp_path: Path) -> None:
     save_image(torch.rand(3, 48, 48, generator=seeded(0)), tmp_path / "one.png")
     result = run("train-start", "--images", tmp_path, "--out", tmp_path / "out.st")
     assert result.exit_code == 2
-    assert "1 photo in" in result.output
+    assert "1 photo can be read, and a network needs at least 4" in result.output
+    result = run("train-start", "--images", photos / "0.png", photos / "1.png", "--out", "x.st")
+    assert result.exit_code == 2
+    assert "2 photos can be read" in result.output
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_keys_do_not_change() -> None:
     assert [request.key.name[:8] for request in requests] == KEYS.split()
 
 
-KEYS = "8cb1ed8c d4242d38 6bea69da 128e11f1 0c41ae41 5d7d8011 70bae57c 27fe4e88"
+KEYS = "4dbdcf5a e918ded2 e99d57f1 38bb9051 24963c9f f41737b9 79a7645e ca37ae94"
 
 
 def test_a_function_in_a_file_says_what_is_explained(tmp_path: Path) -> None:
