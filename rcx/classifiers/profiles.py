@@ -116,7 +116,7 @@ def load_profile(
     if n_images > len(files):
         raise ValueError(f"the study has {len(files)} images, not {n_images!r}")
     paths, labels = zip(*files[:n_images], strict=True)
-    images = load_images(paths, image_size(model), on_error="raise")
+    images = load_images(paths, image_size(model), channels=model.channels, on_error="raise")
     return Profile(name, model, images, torch.tensor(labels), None, tuple(p.stem for p in paths))
 
 

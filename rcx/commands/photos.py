@@ -89,6 +89,7 @@ def explain_photos(
         For each file, as soon as it is done.
     """
     batch_size = batch_size or explainers[0].images_at_a_time
+    channels = explainers[0].classifier.channels
     suffixes = [
         ".png",
         ".safetensors",
@@ -99,7 +100,7 @@ def explain_photos(
         batch: list[tuple[Path, torch.Tensor]] = []
         for file in files[start : start + batch_size]:
             try:
-                batch.append((file, read_image(file, size, fit=fit)))
+                batch.append((file, read_image(file, size, fit=fit, channels=channels)))
             except ImageError as error:
                 yield ImageFailure(file, str(error))
         for file, result, seconds in _explained(batch, explainers, target, advance, start):

@@ -101,7 +101,7 @@ def train_start(
         if not paths and not model.startswith("sample/"):
             raise ValueError(f"--images must name photos, or a folder of photos, for {model}")
         classifier = load_classifier(model, normalize=normalize)
-        pixels = _images(paths, image_size(classifier, size), scenes)
+        pixels = _images(paths, image_size(classifier, size), classifier.channels, scenes)
         held_out = min(held_out, len(pixels) // 3)
         method = PixelRDE if pixel_rde else CartoonX
         explainer = method(classifier, seed=seed, device=usable_device(device))
@@ -139,7 +139,7 @@ def train_start(
         show_table("", _judged(explainer, trainer.network, pixels[:held_out]))
 
 
-def _images(paths: list[Path], size: int, scenes: int) -> Tensor:
+def _images(paths: list[Path], size: int, channels: int, scenes: int) -> Tensor:
     """Read or draw the images to learn from, in random order."""
     import torch
 
@@ -148,7 +148,7 @@ def _images(paths: list[Path], size: int, scenes: int) -> Tensor:
 
     if not paths:
         return draw_scenes(scenes, seed=_SCENE_SEED, size=size).images
-    photos = read_images(paths, size)
+    photos = read_images(paths, size, channels=channels)
     for failure in photos.failures:
         say(f"left out: {failure}")
     if len(photos.images) < _FEWEST_IMAGES:

@@ -64,7 +64,7 @@ class Computation:
     def _read(self, images: Sequence[tuple[int, Source]]) -> Iterator[StudyImage]:
         for position, source in images:
             try:
-                pixels, document = source.read(self.loaded.size[0])
+                pixels, document = source.read(self.loaded.size[0], self.loaded.classifier.channels)
             except (ImageError, MemoryError) as error:
                 self._add_failure(source, "image", error)
                 continue
