@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def bench(
     profile: Annotated[
-        str, typer.Option(metavar="sample|imagenet", help="Images and classifier to use.")
+        str, typer.Option(metavar="photos|sample|imagenet", help="Images and classifier to use.")
     ] = "sample",
     n_images: Annotated[int, typer.Option(min=1, metavar="N", help="Number of images.")] = 2,
     model: Annotated[

@@ -50,13 +50,20 @@ def explain(
         list[Path] | None,
         typer.Option(hidden=True, help="More photos, named as for rcx study."),
     ] = None,
-    model: Model = "torchvision/mobilenet_v3_small",
+    model: Model = "packaged/efficientnet_lite0",
     out: Annotated[
         Path,
         typer.Option(
             "--out", "-o", metavar="FOLDER", help="Folder for the results; it is made if needed."
         ),
     ] = Path("explanations"),
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Explain the photographs that scikit-image and scikit-learn bring, cropped.",
+        ),
+    ] = False,
     target: Annotated[
         str | None,
         typer.Option(
@@ -189,6 +196,7 @@ def explain(
         from rcx.explain.cartoonx import CartoonX
         from rcx.explain.pixel_rde import PixelRDE
         from rcx.images.checks import checked_size
+        from rcx.images.packaged import PACKAGED_PHOTOS
         from rcx.images.reading import find_images
         from rcx.solver.distortion import check_measure
         from rcx.starts.network import StartNetwork
@@ -196,9 +204,12 @@ def explain(
 
         # whatever can be wrong is checked before the classifier is loaded, which takes long
         paths = given_images(images, photos)
+        if demo:
+            paths, fit = [*paths, *(photo.path for photo in PACKAGED_PHOTOS)], "crop"
         if not paths:
             raise ValueError(
-                "no photos were given; name files or folders, as in rcx explain photos/"
+                "no photos were given; name files or folders, as in rcx explain photos/, or try "
+                "rcx explain --demo"
             )
         checked_size(size or 256, fit)
         check_measure(distortion)

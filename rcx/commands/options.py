@@ -40,8 +40,8 @@ Size = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Height and width that photos are resized to; by default 256, or the model's own "
-        "size if that is small or fixed.",
+        help="Height and width that photos are resized to; by default the size that the model "
+        "was made for.",
         rich_help_panel=PHOTOS,
     ),
 ]
@@ -68,7 +68,8 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="torchvision/NAME, timm/NAME, packaged/efficientnet_lite0, sample/cnn or sample/vit.",
+        help="torchvision/NAME, timm/NAME, packaged/efficientnet_lite0 (which needs no download), "
+        "sample/cnn or sample/vit.",
     ),
 ]
 MoreImages = Annotated[

@@ -36,7 +36,7 @@ def study(
     more_images: MoreImages = None,
     profile: Annotated[
         str | None,
-        typer.Option(metavar="sample|imagenet", help="A study that comes with the package."),
+        typer.Option(metavar="photos|sample|imagenet", help="A study that comes with the package."),
     ] = None,
     settings: Annotated[
         Path | None,

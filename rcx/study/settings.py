@@ -225,7 +225,7 @@ class StudySettings(_Table):
 
     Attributes
     ----------
-    profile : {"sample", "imagenet"}, optional
+    profile : {"photos", "sample", "imagenet"}, optional
         Set of images, see `rcx.classifiers.load_profile`.
     images : str or list of str, optional
         Image files, and folders of them, instead of a profile.

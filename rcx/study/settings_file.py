@@ -33,7 +33,7 @@ def shipped_settings(profile: str) -> StudySettings:
 
     Parameters
     ----------
-    profile : {"sample", "imagenet"}
+    profile : {"photos", "sample", "imagenet"}
         Name of the study.
 
     Raises

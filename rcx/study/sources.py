@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from rcx.classifiers.profiles import FIRST_SCENE_SEED, scene_names, shuffled_study_images
+from rcx.classifiers.profiles import FIRST_SCENE_SEED, FITS, photographs, scene_names
 from rcx.images.checks import ImageError
 from rcx.images.decoding import Fit, read_image
 from rcx.images.reading import find_images
@@ -126,9 +126,10 @@ def find_sources(settings: StudySettings) -> tuple[list[Source], list[StudyFailu
     failures: list[StudyFailure] = []
     if settings.profile == "sample":
         sources = _scenes(max(counts, default=_DEFAULT_SCENES), FIRST_SCENE_SEED + settings.seed)
-    elif settings.profile == "imagenet":
+    elif settings.profile is not None:
         sources = [
-            Source(path.stem, label, path) for path, label in shuffled_study_images(settings.seed)
+            Source(name, label, path, fit=FITS[settings.profile])
+            for name, path, label in photographs(settings.profile, settings.seed)
         ]
     else:
         paths, unread = find_images(settings.images or (), unique=True)

@@ -216,7 +216,7 @@ def test_no_photos_and_no_network(
     monkeypatch.setattr("rcx.classifiers.loading.named_model", unavailable)
     code, output = explain(photos, "--out", tmp_path)
     assert code == 1
-    assert "Error: torchvision/mobilenet_v3_small needs its weights" in output
+    assert "Error: packaged/efficientnet_lite0 needs its weights" in output
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_the_work(
