@@ -50,6 +50,27 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         return out, run("train-start", "--images", photos, "--out", out, "--held-out", 2, *LEARN)
 
 
+def test_a_network_learns_from_explanations(photos: Path, tmp_path: Path) -> None:
+    explained = ["explain", photos, "--model", "sample/cnn", "--steps", 3, "--size", 32]
+    assert run(*explained, "--pixel-rde", "--out", tmp_path).exit_code == 1  # one photo is broken
+    out = tmp_path / "start" / "start.safetensors"
+    out.parent.mkdir()
+    given = ["train-start", "--explanations", tmp_path, "--out", out, "--held-out", 0]
+    result = run(*given, "--steps", 2)
+    assert result.exit_code == 0, result.output
+    network = rcx.StartNetwork.load(out)
+    assert network.settings.lambda_k == (20, 20)
+    assert network.settings.size == (32, 32)
+    assert network.history["images"] == 7
+    assert network.history["explanations"] is True
+    result = run(*given, "--steps", 2, "--no-normalize")
+    assert result.exit_code == 2
+    assert "has another normalize than the start is for" in result.output
+    (tmp_path / "start" / "start.safetensors").unlink()
+    result = run(*given[:2], tmp_path / "3.safetensors", *given[3:])
+    assert "there are 1 explanation of predicted classes" in result.output
+
+
 def test_a_folder_of_photos_gives_a_network(trained: tuple[Path, Result]) -> None:
     out, result = trained
     assert result.exit_code == 0, result.output

@@ -27,7 +27,10 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"profile": "sample"}, "runs is missing"),
         ({"profile": "sample", "runs": []}, "runs is empty"),
         ({"runs": [RUN]}, "either a profile or images"),
-        ({"profile": "x", "runs": [RUN]}, "profile: should be 'photos', 'sample' or 'imagenet', not 'x'"),
+        (
+            {"profile": "x", "runs": [RUN]},
+            "profile: should be 'photos', 'sample' or 'imagenet', not 'x'",
+        ),
         ({"profile": "sample", "images": ["a"], "runs": [RUN]}, "either a profile or images"),
         ({"profile": "sample", "runs": [RUN, RUN]}, "the same run twice"),
         ({"profile": "sample", "runs": [RUN], "out": "../../x"}, "out: unknown field; known are"),
