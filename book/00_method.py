@@ -21,7 +21,7 @@
 # - that Pixel RDE is the same method in another representation.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 lambda_k: float = 20.0  # weight of the rate against the distortion
 pixel_lambda_k: float = 4.0  # the same for Pixel RDE
 seed: int = 0  # seed of scenes and noise
@@ -53,7 +53,7 @@ from rcx.explain import explanation_figure, history_figure
 from rcx.images import picture_grid
 from rcx.report import MaskFrames, frame_slider, pyramid_figure
 
-# %% mystnb={"figure": {"caption": "The image, and what the classifier says of it.", "name": "fig-image"}}
+# %% tags=["show-input"] mystnb={"figure": {"caption": "The image, and what the classifier says of it.", "name": "fig-image"}}
 drawn = load_profile(profile, n_images=1, seed=seed)
 model, image = drawn.classifier, drawn.images
 with torch.no_grad():
@@ -85,7 +85,7 @@ picture_grid([[image[0]]], captions=[[f"predicted: {model.label(int(y))}, {proba
 # {cite:t}`cotter2019uses`. A wavelet that sticks out over the image's edge counts too, so that $K$ is
 # a little larger than $HW$.
 
-# %%
+# %% tags=["show-input"]
 explainer = rcx.CartoonX(model, lambda_k=lambda_k, distortion="probability", seed=seed)
 wavelets = explainer.representation(image.shape[-2:])
 coefficients = wavelets.analyse(image)
@@ -150,7 +150,7 @@ pd.DataFrame(
 # With the same mask value everywhere, and one draw of the noise: all of the image, half of each
 # coefficient, nothing of it. The classifier's probability of its first answer stands below.
 
-# %% mystnb={"figure": {"caption": "Obfuscations: what is not kept is noise.", "name": "fig-obfuscations"}}
+# %% tags=["show-input"] mystnb={"figure": {"caption": "Obfuscations: what is not kept is noise.", "name": "fig-obfuscations"}}
 fields = torch.randn(64, 3, wavelets.length, generator=torch.Generator().manual_seed(seed))
 levels = [1.0, 0.5, 0.0]
 even = [torch.full((1, wavelets.length), level) for level in levels]
@@ -258,7 +258,7 @@ pd.DataFrame({preset.name: preset.model_dump() for preset in (settings, publishe
 # steps, and after the overshoot it begins anew. Where it ends below the tolerance, the image has
 # *converged*. If the settings name a tolerance, the image also stops there.
 
-# %% mystnb={"figure": {"caption": "Distortion, non-sparsity, loss and residual, step by step.", "name": "fig-history"}}
+# %% tags=["show-input"] mystnb={"figure": {"caption": "Distortion, non-sparsity, loss and residual, step by step.", "name": "fig-history"}}
 explanation = explainer.explain(image)
 history_figure(explanation)
 
@@ -308,7 +308,7 @@ pd.Series(correlation, name="correlation within a pair").to_frame().style.format
 # suffices, look at the image as the classifier was asked about it: what the mask keeps, and noise in
 # place of the rest.
 
-# %% mystnb={"figure": {"caption": "The image, its cartoon, and two obfuscations that the mask leaves.", "name": "fig-cartoon"}}
+# %% tags=["show-input"] mystnb={"figure": {"caption": "The image, its cartoon, and two obfuscations that the mask leaves.", "name": "fig-cartoon"}}
 asked = obfuscate(wavelets, coefficients, explanation.mask, noise, fields[:2])[0]
 picture_grid(
     [[image[0], explanation.picture[0], *asked]],
@@ -338,7 +338,7 @@ pd.Series(rates, name="mean of the mask").to_frame().T.style.format(precision=4)
 #
 # Its picture is the mask: white where a pixel was kept.
 
-# %% mystnb={"figure": {"caption": "CartoonX and Pixel RDE.", "name": "fig-both"}}
+# %% tags=["show-input"] mystnb={"figure": {"caption": "CartoonX and Pixel RDE.", "name": "fig-both"}}
 by_pixels = rcx.PixelRDE(model, lambda_k=pixel_lambda_k, distortion="probability", seed=seed).explain(image)
 explanation_figure([explanation, by_pixels])
 

@@ -22,7 +22,7 @@
 # - whether the cartoon shows the object, where the object's true outline is known.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 lambda_k: float = 20.0  # weight of the rate against the distortion, for CartoonX
 pixel_lambda_k: float = 4.0  # the same for Pixel RDE
 target_distortion: float = 0.05  # where every image gets a lambda of its own
@@ -84,7 +84,7 @@ pd.DataFrame(columns, index=names).style.format(precision=3)
 # wrong. Both methods run with the same solver, each with its default $\lambda$, as the two measure
 # their rates in different units: shares of wavelet coefficients, and shares of pixels.
 
-# %% mystnb={"figure": {"caption": "The first images, their CartoonX and their Pixel RDE.", "name": "fig-first-images"}}
+# %% tags=["show-input"] mystnb={"figure": {"caption": "The first images, their CartoonX and their Pixel RDE.", "name": "fig-first-images"}}
 explainer = rcx.CartoonX(model, lambda_k=lambda_k, distortion="probability", seed=seed)
 cartoons = explainer.explain(images)
 pixels = rcx.PixelRDE(model, lambda_k=pixel_lambda_k, distortion="probability", seed=seed).explain(images)

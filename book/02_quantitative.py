@@ -23,7 +23,7 @@
 #   curves.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 lambda_k: float = 20.0  # weight of the rate against the distortion, for CartoonX
 lambda_k_pixel: float = 4.0  # the same for Pixel RDE
 n_images: int = 8  # how many images are explained, at least 2

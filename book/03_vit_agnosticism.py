@@ -24,7 +24,7 @@
 # - five other methods, from Integrated Gradients to KernelSHAP, on the same axes.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 cnn: str = ""  # any classifier in the first column; empty: the profile's convolutional network
 vit: str = ""  # any vision transformer of timm in the second; empty: the profile's own
 lambda_k: float = 20.0  # weight of the rate against the distortion

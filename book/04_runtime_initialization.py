@@ -24,7 +24,7 @@
 #   saves.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 lambda_k: float = 20.0  # weight of the rate against the distortion
 n_images: int = 2  # how many images are explained from every start
 published_samples: int = 2  # noise samples a step of the published run; the study took 64

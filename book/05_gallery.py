@@ -19,7 +19,7 @@
 # - among its images, chosen by a rule, those that the classifier is wrong about.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 lambda_ks: list = [5.0, 20.0, 80.0]  # weights of the rate for CartoonX
 pixel_lambda_ks: list = [1.0, 4.0]  # the same for Pixel RDE
 n_images: int = 4  # how many images are shown, whatever the classifier says of them

@@ -20,7 +20,7 @@
 # - for each of them a number that says whether it matters.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 lambda_k: float = 20.0  # weight of the rate against the distortion
 n_images: int = 2  # how many images are explained
 n_unsure: int = 2  # how many more, those that the classifier is least sure about

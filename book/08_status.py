@@ -20,7 +20,7 @@
 # - the answers to the machine learning reproducibility checklist.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: sample or imagenet
+profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
 n_images: int = 100  # how many images are hashed
 seed: int = 0  # seed of the scenes
 

@@ -33,7 +33,7 @@ from rcx.report.book.chapters import (
 )
 from rcx.report.book.checks import faults
 from rcx.report.book.execution import run_chapter
-from rcx.report.book.notebooks import describe_images, launch_buttons, publish
+from rcx.report.book.notebooks import describe_images, fold_code, launch_buttons, publish
 from rcx.report.book.parameters import (
     ParameterError,
     check_settings,
@@ -145,9 +145,10 @@ def run_for_book(text: str) -> NotebookNode:
 
 
 def _published(notebook: NotebookNode) -> NotebookNode:
-    """Write the chapter's run for the pages that read other chapters, and describe its pictures."""
+    """Write the chapter's run for the pages that read other chapters, and dress it for its page."""
     write_run(_Book.results, ChapterRun.of(notebook))
     describe_images(notebook)
+    fold_code(notebook)
     return notebook
 
 

@@ -32,6 +32,14 @@ def describe_images(notebook: NotebookNode) -> None:
             options.setdefault("alt", "; ".join(dict.fromkeys(descriptions)))
 
 
+def fold_code(notebook: NotebookNode) -> None:
+    """Fold the code of every cell but those that teach, which are tagged ``show-input``."""
+    for cell in notebook.cells:
+        tags = cell.metadata.setdefault("tags", [])
+        if cell.cell_type == "code" and "show-input" not in tags:
+            tags.append("hide-input")
+
+
 def publish(notebook: NotebookNode, path: Path, repository: str = "") -> None:
     """Write an executed chapter as a notebook that can be run elsewhere.
 
