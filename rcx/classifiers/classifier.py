@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from rcx.classifiers.class_names import ClassNames, checked_class_names
 from rcx.classifiers.folding import fold_batch_norms
 from rcx.classifiers.weights import sha256, state_tensors
 
@@ -32,8 +33,9 @@ class Classifier(nn.Module):
     mean, std : sequence of float, optional
         One value per colour, or one for all colours. Each ``std`` is positive. The attributes are
         buffers ``(C, 1, 1)``, or None if the images are not normalised.
-    class_names : sequence of str, optional
-        The names of the classes in the order of their indices.
+    class_names : iterable of str or mapping, optional
+        The names of the classes in the order of their indices, or by index, as in
+        ``{0: "cat", 1: "dog"}``.
     input_size : int, optional
         Height and width in pixels that the model was made for. It may work for others too.
 
@@ -46,7 +48,10 @@ class Classifier(nn.Module):
     ------
     ValueError
         If only one of ``mean`` and ``std`` is given, if they are no finite numbers, if a ``std`` is
-        not positive, or if ``input_size`` is not positive.
+        not positive, if ``input_size`` is not positive, or if ``class_names`` are not a name for
+        each index from 0.
+    TypeError
+        If ``class_names`` are one text, or hold what is no text.
     """
 
     mean: torch.Tensor | None
@@ -60,7 +65,7 @@ class Classifier(nn.Module):
         normalize: bool = True,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         input_size: int | None = None,
     ) -> None:
         super().__init__()
@@ -71,7 +76,7 @@ class Classifier(nn.Module):
         self.model = model
         self.name = name
         self.normalize = normalize and mean is not None
-        self.class_names = None if class_names is None else tuple(class_names)
+        self.class_names = None if class_names is None else checked_class_names(class_names)
         self.input_size = input_size
         self.register_buffer("mean", self._per_channel(mean), persistent=False)
         self.register_buffer("std", self._per_channel(std), persistent=False)

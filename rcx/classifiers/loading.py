@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from rcx.classifiers.class_names import ClassNames
 from rcx.classifiers.classifier import Classifier
 from rcx.classifiers.weights import named_model
 
@@ -16,7 +17,7 @@ def load_classifier(
     normalize: bool = True,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: ClassNames | None = None,
     input_size: int | None = None,
 ) -> Classifier:
     """Load a classifier by name, or wrap a network of the user.
@@ -47,8 +48,9 @@ def load_classifier(
         Mean and standard deviation of each colour, or one value for all colours; give both or
         neither. By default, a named model has those of its library, and images are not normalised
         for a module.
-    class_names : sequence of str, optional
-        The names of the classes in the order of their indices. By default, a named model has those
+    class_names : iterable of str or mapping, optional
+        The names of the classes in the order of their indices, or by index, as in
+        ``{0: "cat", 1: "dog"}``. By default, a named model has those
         of its library, and a module has none.
     input_size : int, optional
         Height and width in pixels that the model was made for. It serves messages and the choice of
@@ -63,11 +65,11 @@ def load_classifier(
     Raises
     ------
     TypeError
-        If ``model`` is neither a name nor a module.
+        If ``model`` is neither a name nor a module, or ``class_names`` are no texts.
     ValueError
-        If the name is unknown, in which case the message gives similar names; if ``mean`` and
-        ``std`` do not fit, as `Classifier` says; or if ``model`` is a `Classifier` already and
-        another option is given.
+        If the name is unknown, in which case the message gives similar names; if ``mean``, ``std``
+        or ``class_names`` do not fit, as `Classifier` says; or if ``model`` is a `Classifier`
+        already and another option is given.
     WeightsUnavailableError
         If the weights are not on this machine and cannot be downloaded.
     WeightsError
@@ -82,7 +84,8 @@ def load_classifier(
         name, module = type(model).__name__, model
     elif isinstance(model, str):
         named = named_model(model)
-        name, module = model, named.model
+        # The libraries build networks in torch's default type.
+        name, module = model, named.model.float()
         if mean is None and std is None:
             mean, std = named.mean, named.std
         class_names = named.class_names if class_names is None else class_names

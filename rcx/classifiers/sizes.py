@@ -7,6 +7,7 @@ import copy
 import torch
 
 from rcx.classifiers.classifier import Classifier, ClassifierError
+from rcx.system.isolation import isolated
 
 _STUDY_SIZE = 256  # height and width of the published study's images
 _COMMON_SIZE = 224  # height and width that most networks are made for
@@ -47,6 +48,7 @@ def image_size(classifier: Classifier, size: int | None = None) -> int:
     return _STUDY_SIZE
 
 
+@isolated()
 @torch.no_grad()
 def _try(classifier: Classifier, size: int) -> None:
     """Pass a grey image of a size through a copy of the classifier."""

@@ -29,6 +29,7 @@ from rcx.classifiers.packaged import (
     packaged_network,
 )
 from rcx.images.imagenet import imagenet_class_names
+from rcx.system.isolation import isolated
 
 
 class WeightsError(RuntimeError):
@@ -62,6 +63,8 @@ class NamedModel:
     class_names: tuple[str, ...] | None
 
 
+@isolated()
+@torch.random.fork_rng(devices=[])  # the libraries draw initial weights, which are replaced
 def named_model(name: str) -> NamedModel:
     """Build the pretrained model that a name stands for.
 

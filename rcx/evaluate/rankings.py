@@ -72,7 +72,11 @@ class Ranking:
     def at_random(cls, representation: Representation, images: int, seed: Seed = 0) -> Ranking:
         """Draw a random order for each of a number of images."""
         rows = [
-            torch.rand(representation.length, generator=generator_of(image_seed, "order"))
+            torch.rand(
+                representation.length,
+                generator=generator_of(image_seed, "order"),
+                dtype=torch.float32,
+            )
             for image_seed in image_seeds(seed, images)
         ]
         return cls(representation, torch.stack(rows))

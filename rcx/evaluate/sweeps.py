@@ -14,6 +14,7 @@ from rcx.evaluate.statistics import mean_interval
 from rcx.explain.explainer import Explainer
 from rcx.solver.lanes import Lanes
 from rcx.solver.objective import Answer, Objective
+from rcx.system.isolation import isolated
 
 LAMBDAS = (4.0, 8.0, 16.0, 20.0, 32.0, 64.0)
 """The lambdas of the published sweep, and 20, the lambda of the published CartoonX."""
@@ -50,6 +51,7 @@ def answers_at_masks(
     return objective.answer(masks, fields, rows), objective.answer(masks, fields[:1], rows)
 
 
+@isolated()
 @torch.no_grad()
 def sweep_rows(
     explainer: Explainer,

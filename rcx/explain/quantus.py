@@ -54,7 +54,8 @@ def explain_func(
         The classifier, from images in [0, 1] to logits. It is not changed. Wrap a module that
         expects normalised images first, see `rcx.load_classifier`.
     inputs : array-like or Tensor
-        ``(N, C, H, W)`` in [0, 1]. Values outside by at most 0.25 are clamped.
+        ``(N, C, H, W)`` in [0, 1]. Metrics perturb images; what then lies outside is clamped, see
+        `rcx.CartoonX.attribute`.
     targets : array-like or Tensor
         ``(N,)`` or one number, the classes to explain.
     method : {"CartoonX", "PixelRDE"}
