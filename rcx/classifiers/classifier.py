@@ -90,7 +90,7 @@ class Classifier(nn.Module):
         """Return values as a tensor (C, 1, 1), or None if the images are not normalised."""
         if values is None or not self.normalize:
             return None
-        tensor = torch.as_tensor(values, dtype=torch.float32).flatten()
+        tensor = torch.as_tensor(values, dtype=torch.float32, device="cpu").flatten()
         if tensor.numel() == 0 or not bool(tensor.isfinite().all()):
             raise ValueError(f"mean and std must be finite numbers, not {values!r}")
         return tensor[:, None, None]

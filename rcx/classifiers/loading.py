@@ -84,7 +84,7 @@ def load_classifier(
         name, module = type(model).__name__, model
     elif isinstance(model, str):
         named = named_model(model)
-        # The libraries build networks in torch's default type.
+        # A library that downloads weights keeps them in torch's default type.
         name, module = model, named.model.float()
         if mean is None and std is None:
             mean, std = named.mean, named.std

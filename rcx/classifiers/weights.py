@@ -233,6 +233,7 @@ def _timm_download(model_name: str) -> nn.Module:
 def _load_safetensors(model: nn.Module, file: Path) -> None:
     """Load a file into a model, or raise WeightsError if the two do not belong together."""
     try:
+        model.float()  # it was built in torch's default type
         missing, unexpected = model.load_state_dict(load_file(file), strict=False)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{file} cannot be read as safetensors: {error}") from error

@@ -7,9 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-_DRAWS = {torch.bernoulli, torch.multinomial, torch.normal, torch.rand, torch.randn, torch.randperm}
+_DRAWS = {torch.bernoulli, torch.multinomial, torch.normal, torch.rand, torch.randint, torch.randn}
+_DRAWS |= {torch.randperm, Tensor.bernoulli_, Tensor.exponential_, Tensor.normal_}
+_DRAWS |= {Tensor.random_, Tensor.uniform_}  # a DataLoader draws a seed, even without workers
+_DRAWS |= {init.kaiming_uniform_, init.normal_, init.uniform_}  # the regression's first weights
 _OF_DEFAULT_TYPE = {torch.empty, torch.linspace, torch.ones, torch.rand, torch.randn, torch.zeros}
 
 
@@ -47,4 +51,7 @@ class OwnDraws(TorchFunctionMode):
             if device not in self._generators:
                 self._generators[device] = torch.Generator(device).manual_seed(self._seed)
             options["generator"] = self._generators[device]
-        return function(*args, **options)
+        result = function(*args, **options)
+        if function is torch.tensor and "dtype" not in options and result.is_floating_point():
+            return function(*args, dtype=torch.float32, **options)
+        return result

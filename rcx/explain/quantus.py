@@ -15,6 +15,7 @@ from rcx.explain.pixel_rde import PixelRDE
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.settings import Preset, SolverSettings
 from rcx.starts.initial import AnyStart
+from rcx.system.isolation import isolated
 
 Method = Literal["CartoonX", "PixelRDE"]
 """Names of the explainers."""
@@ -25,6 +26,7 @@ _METHODS: dict[Method, type[CartoonX] | type[PixelRDE]] = {
 }
 
 
+@isolated()
 def explain_func(
     model: Classifier | nn.Module,
     inputs: npt.ArrayLike | Tensor,

@@ -19,7 +19,7 @@ from rcx.study.sources import Source
 from rcx.study.store import Store, StoreError
 from rcx.study.variants import LoadedVariant
 from rcx.system.files import DamagedError
-from rcx.system.isolation import set_own_threads
+from rcx.system.isolation import isolated, set_own_threads
 from rcx.system.text import reason
 
 # an image, with those of its requests that are computed together
@@ -55,9 +55,10 @@ class Computation:
         threads = torch.get_num_threads()
         set_own_threads(self.loaded.threads)
         try:
-            images = list(self._read(task.images))
-            for group in _groups(images):
-                self._complete(group)
+            with isolated():  # whatever else the worker's process does
+                images = list(self._read(task.images))
+                for group in _groups(images):
+                    self._complete(group)
         finally:
             set_own_threads(threads)
         return self.outcome
