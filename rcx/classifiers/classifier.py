@@ -242,6 +242,8 @@ def inference_copy(
     copied.eval().requires_grad_(False).to(device).float()
     if example is None:
         size = classifier.input_size or 224
-        example = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+        example = torch.rand(
+            2, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
+        )
     copied.copied_hash = classifier.weights_hash
     return fold_batch_norms(copied, example[:2].detach().to(device))

@@ -16,7 +16,7 @@ from rcx.solver.loop import Progress
 from rcx.solver.noise import adaptive_gaussian
 from rcx.system.isolation import isolated
 
-_MOST_OUTSIDE = 0.1  # mean distance from [0, 1] of the values of an image that was perturbed
+_MOST_OUTSIDE = 0.12  # mean distance from [0, 1] of the values of an image that was perturbed
 
 
 class Attributing(ABC):
@@ -87,7 +87,7 @@ class Attributing(ABC):
         inputs : Tensor or tuple of Tensor
             Images ``(N, C, H, W)`` in [0, 1], or a tuple of this one tensor. Metrics perturb
             images, so values outside [0, 1] are clamped, if the image's values are at a mean
-            distance of at most 0.1 from [0, 1]. Gaussian noise of deviation 0.25 remains below
+            distance of at most 0.12 from [0, 1]. Gaussian noise of deviation 0.25 remains below
             this on every image. Images in [0, 255] or [-1, 1], or normalised by the statistics of
             ImageNet, are as a rule farther away, and are refused.
         target, generator, progress

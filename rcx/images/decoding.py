@@ -62,7 +62,7 @@ def read_image(
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             pixels = _pixels(Path(path))
-        return _resize(pixels, size, fit).clamp(0, 1).expand(3, size, size).contiguous()
+        return _resize(pixels.float(), size, fit).clamp(0, 1).expand(3, size, size).contiguous()
     except ImageError:
         raise
     except Exception as error:  # On damaged files, Pillow raises errors of nearly every type.

@@ -186,6 +186,8 @@ class ResultMaker:
     @cached_property
     def _model(self) -> Classifier:
         device, size = self.loaded.device, self.loaded.size
-        example = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+        example = torch.rand(
+            2, 3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
+        )
         model = inference_copy(self.loaded.classifier, device, example)
         return model.to(memory_format=torch.channels_last)
