@@ -75,7 +75,7 @@ def _in_order(class_names: Mapping[int, str] | Mapping[str, str]) -> list[str]:
 def index_by_name(names: tuple[str, ...], name: str) -> int | None:
     """Find the class that a text means, or return None.
 
-    The case does not matter, and ``_`` and ``-`` stand for spaces. A name of several synonyms, such
+    The case matters only where it tells two names apart, and ``_`` and ``-`` stand for spaces. A name of several synonyms, such
     as ``"tabby, tabby cat"``, is found whole and by each of them. Where the names are those of
     ImageNet, a class is also found by its WordNet id and by all its synonyms.
 
@@ -91,6 +91,8 @@ def index_by_name(names: tuple[str, ...], name: str) -> int | None:
     ValueError
         If the text means several classes.
     """
+    if name in names:  # ImageNet has a dog called Cardigan and a cardigan
+        return names.index(name)
     indices = _indices(names).get(_plain(name))
     if indices is None:
         labels, own = _labels_indices(names), _indices(names)

@@ -82,7 +82,8 @@ class Reader:
 
     def _pairs(self, value: Any) -> list[tuple[Any, Any]]:
         """List the images of an item with their labels, or with None."""
-        if isinstance(value, list) and all(isinstance(part, tuple | Mapping) for part in value):
+        items = value if isinstance(value, list) else []
+        if items and all(isinstance(part, tuple | Mapping) for part in items):
             return [pair for part in value for pair in self._pairs(part)]
         labels = None
         if isinstance(value, Mapping):
@@ -92,12 +93,16 @@ class Reader:
         elif isinstance(value, list | tuple) and not _is_batch(value):
             if self._use_labels and len(value) < 2:
                 raise ValueError("it has no label; leave use_labels out")
+            if not value:
+                raise ValueError("it is empty, and holds no image")
             image, *others = value
             labels = others[0] if self._use_labels else None
         else:
             image = value
             if self._use_labels:
                 raise ValueError("it has no label; leave use_labels out")
+        if self._use_labels and labels is None:
+            raise ValueError("its label is None; leave use_labels out, or give it a label")
         if not _is_batch(image):
             return [(image, labels)]
         rows = list(image)
