@@ -75,9 +75,10 @@ def _in_order(class_names: Mapping[int, str] | Mapping[str, str]) -> list[str]:
 def index_by_name(names: tuple[str, ...], name: str) -> int | None:
     """Find the class that a text means, or return None.
 
-    The case matters only where it tells two names apart, and ``_`` and ``-`` stand for spaces. A name of several synonyms, such
-    as ``"tabby, tabby cat"``, is found whole and by each of them. Where the names are those of
-    ImageNet, a class is also found by its WordNet id and by all its synonyms.
+    The case matters only where it tells two names apart, and ``_`` and ``-`` stand for spaces. A
+    name of several synonyms, such as ``"tabby, tabby cat"``, is found whole and by each of them.
+    Where the names are those of ImageNet, a class is also found by its WordNet id and by all its
+    synonyms.
 
     Parameters
     ----------

@@ -202,11 +202,15 @@ def names(results: list[Explanation | UnexplainedImage]) -> list[str]:
     return [str(result) for result in results if isinstance(result, UnexplainedImage)]
 
 
+def explained(results: list[Explanation | UnexplainedImage]) -> list[bool]:
+    return [isinstance(result, Explanation) for result in results]
+
+
 def test_one_bad_image_does_not_stop_the_rest(folder: Path) -> None:
     images = IMAGES.clone()
     images[1] = 255 * images[1]
     results = outcomes(images)
-    assert [isinstance(result, Explanation) for result in results] == [
+    assert explained(results) == [
         True,
         False,
         True,
@@ -219,7 +223,7 @@ def test_one_bad_image_does_not_stop_the_rest(folder: Path) -> None:
     bad, gone = names(results)
     assert bad.startswith(str(folder / "1.png: not an image"))
     assert gone == f"{folder / 'gone.png'}: No such file or directory"
-    assert [isinstance(result, Explanation) for result in results] == [True, False, True, False]
+    assert explained(results) == [True, False, True, False]
 
 
 def test_a_dataset_that_fails_loses_one_image_and_its_loader_the_batch() -> None:
@@ -264,7 +268,7 @@ def test_a_classifier_that_fails_at_one_image() -> None:
     images = 0.5 * IMAGES
     images[3, :, 0, 0] = 1
     results = list(rcx.explain_all(cartoonx(normalised), images, on_error="yield"))
-    assert [isinstance(result, Explanation) for result in results] == [
+    assert explained(results) == [
         True,
         True,
         True,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -362,6 +364,39 @@ def test_an_unfinished_iteration_holds_nothing() -> None:
         outcomes = rcx.explain_all(explainer(), IMAGES)
         next(outcomes)
         assert state() == before
+
+
+FORKING = """
+import os, sys
+sys.path[:0] = {path!r}
+import torch
+from helpers import smooth_images, tiny_cnn
+import rcx
+
+def explain():
+    solver = rcx.SolverSettings(steps=2, samples=2)
+    explainer = rcx.CartoonX(classifier, levels=2, device="cpu", solver=solver)
+    explainer.explain(images, warn=False)
+
+torch.set_num_threads(1)
+images, classifier = smooth_images(3, (224, 224)), rcx.load_classifier(tiny_cnn())
+torch.set_num_threads(2)
+explain()
+child = os.fork()
+if not child:
+    explain()
+    torch.rand(1000, 1000) @ torch.rand(1000, 1000)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_program_can_fork_after_an_explanation() -> None:
+    """Torch itself hangs in a fork of a process in which it has used several threads."""
+    script = FORKING.format(path=[str(Path(__file__).parents[1])])
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
 # --- the isolation itself
