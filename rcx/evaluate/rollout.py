@@ -121,6 +121,7 @@ def patch_rollout(
     return (relevance / largest).reshape(-1, rows, columns)
 
 
+@isolated()
 def rollout_matrix(
     classifier: Classifier | nn.Module | str,
     images: Tensor,
@@ -221,6 +222,7 @@ def combine(
     return result
 
 
+@isolated()
 def agreement(pictures: Tensor, patches: Tensor) -> Tensor:
     """Compute the rank correlation between pictures and maps of patches.
 
