@@ -3,7 +3,9 @@
 The room knows nothing of coefficients, masks and explanations.
 """
 
-from rcx.classifiers.classifier import Classifier, ClassifierError, checked_logits, inference_copy
+from rcx.classifiers.answers import Answer, AnswerKind, Meaning
+from rcx.classifiers.classifier import Classifier, ClassifierError, checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.profiles import VISION_TRANSFORMERS, Profile, ProfileName, load_profile
@@ -13,8 +15,11 @@ from rcx.classifiers.weights import WeightsError, WeightsUnavailableError
 
 __all__ = [
     "VISION_TRANSFORMERS",
+    "Answer",
+    "AnswerKind",
     "Classifier",
     "ClassifierError",
+    "Meaning",
     "Profile",
     "ProfileName",
     "Target",

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import copy
+import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from rcx.classifiers.answers import (
+    Answer,
+    Ending,
+    answer_name,
+    as_logits,
+    checked_answer,
+    found_ending,
+    kind_of,
+    output_tensor,
+)
 from rcx.classifiers.class_names import ClassNames, checked_class_names
-from rcx.classifiers.folding import fold_batch_norms
+from rcx.classifiers.structure import first_channels, unwrapped
 from rcx.classifiers.weights import sha256, state_tensors
 
 
 class ClassifierError(ValueError):
-    """A classifier cannot take images of this size, or its logits are not finite."""
+    """A classifier cannot take images of this size, or its answer is not what it was taken for."""
 
 
 class Classifier(nn.Module):
@@ -23,8 +33,8 @@ class Classifier(nn.Module):
     Parameters
     ----------
     model : nn.Module
-        A model from normalised images ``(N, C, H, W)`` to logits ``(N, classes)``. Its mode and its
-        parameters stay as they are.
+        A model of normalised images ``(N, C, H, W)``. Its mode and its parameters stay as they are.
+        Of a compiled or parallel model, the model inside is used.
     name : str
         The classifier's name in messages and results.
     normalize : bool
@@ -38,9 +48,15 @@ class Classifier(nn.Module):
         ``{0: "cat", 1: "dog"}``.
     input_size : int, optional
         Height and width in pixels that the model was made for. It may work for others too.
+    answer, scale, channels : optional
+        As for `rcx.load_classifier`.
 
     Attributes
     ----------
+    meaning : Meaning
+        How the model's numbers are turned into scores.
+    channels : int
+        Number of channels of the images.
     copied_hash : str or None
         The original's ``weights_hash``, in a copy whose weights were changed by folding.
 
@@ -48,8 +64,9 @@ class Classifier(nn.Module):
     ------
     ValueError
         If only one of ``mean`` and ``std`` is given, if they are no finite numbers, if a ``std`` is
-        not positive, if ``input_size`` is not positive, or if ``class_names`` are not a name for
-        each index from 0.
+        not positive, if ``input_size`` is not positive, if ``answer`` or ``scale`` do not fit, if
+        the model says itself that it has no classes, or if ``class_names`` are not a name for each
+        index from 0.
     TypeError
         If ``class_names`` are one text, or hold what is no text.
     """
@@ -67,13 +84,22 @@ class Classifier(nn.Module):
         std: Sequence[float] | None = None,
         class_names: ClassNames | None = None,
         input_size: int | None = None,
+        answer: Answer = "softmax",
+        scale: float | None = None,
+        channels: int | None = None,
     ) -> None:
         super().__init__()
         if (mean is None) != (std is None):
             raise ValueError("mean and std belong together: give both or neither")
         if input_size is not None and input_size < 1:
             raise ValueError(f"input_size must be a positive integer, not {input_size!r}")
-        self.model = model
+        self.meaning, self.answer = checked_answer(answer, scale)
+        if getattr(model, "num_classes", None) == 0 and not callable(self.answer):
+            raise ValueError(
+                f"{name} has no classification head and returns features (its num_classes is 0): "
+                "load a model with a head, or give answer= a function from its output to scores"
+            )
+        self.model = unwrapped(model)
         self.name = name
         self.normalize = normalize and mean is not None
         self.class_names = None if class_names is None else checked_class_names(class_names)
@@ -82,7 +108,13 @@ class Classifier(nn.Module):
         self.register_buffer("std", self._per_channel(std), persistent=False)
         if self.std is not None and not bool((self.std > 0).all()):
             raise ValueError(f"std must be positive, not {std!r}")
-        self.training = model.training
+        if channels is not None and channels < 1:
+            raise ValueError(f"channels must be a positive integer, not {channels!r}")
+        normalised_channels = 0 if self.mean is None else len(self.mean)
+        by_model = normalised_channels if normalised_channels > 1 else first_channels(model)
+        self.channels = channels or by_model
+        self.training = getattr(model, "training", False)  # a frozen TorchScript has no mode
+        self.ending: Ending | None = None  # what the output was last passed through, once known
         self._hash: tuple[object, str] | None = None  # the state of the weights, and their hash
         self.copied_hash: str | None = None
 
@@ -96,18 +128,27 @@ class Classifier(nn.Module):
         return tensor[:, None, None]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits ``(N, classes)`` of images ``(N, C, H, W)`` in [0, 1].
+        """Return the logits or scores ``(N, M)`` of images ``(N, C, H, W)`` in [0, 1].
 
         Raises
         ------
         ClassifierError
-            If the model cannot take images of this size.
+            If the model cannot take images of this size, or its answer is not of the kind that the
+            classifier was told.
         TypeError
-            If ``images`` is no batch, or the model's answer is no tensor with one row per image.
+            If ``images`` is no batch, or the model's answer has no one row of numbers per image.
         """
         if not isinstance(images, torch.Tensor) or images.ndim != 4:
-            raise TypeError(f"images must be a tensor (N, C, H, W), not {_kind(images)}")
-        normalised = images
+            raise TypeError(f"images must be a tensor (N, C, H, W), not {kind_of(images)}")
+        if self.ending is None and not getattr(self.model, "training", False) and len(images):
+            self.ending = self._checked_ending(images[:1])
+        logits = as_logits(self._numbers(images), self.meaning.kind, self.ending or "other")
+        return logits.to(images.dtype) if images.is_floating_point() else logits
+
+    def _numbers(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the model's own numbers ``(N, M)``, or what ``answer`` makes of its output."""
+        # A model that works in place must not change the images.
+        normalised = images.clone()
         if self.mean is not None and self.std is not None:
             # The conversion is made here, because the model may have been moved after wrapping.
             normalised = (images - self.mean.to(images)) / self.std.to(images)
@@ -116,7 +157,7 @@ class Classifier(nn.Module):
         if precision is not None and normalised.is_floating_point():
             normalised = normalised.to(precision)
         try:
-            logits = self.model(normalised)
+            output = self.model(normalised)
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, AssertionError, ValueError) as error:
@@ -128,21 +169,86 @@ class Classifier(nn.Module):
                 f"{self.name} cannot take {height}x{width} images, "
                 f"it was made for {made_for}x{made_for}: {error}"
             ) from error
-        if not isinstance(logits, torch.Tensor) or logits.shape[:-1] != images.shape[:1]:
-            raise TypeError(
-                f"{self.name} must return logits ({len(images)}, classes), not "
-                f"{_kind(logits)}; wrap it in a module that returns the logits alone"
+        if callable(self.answer):
+            output = self.answer(output)
+        try:
+            numbers = output_tensor(output, len(images))
+        except TypeError as error:
+            raise TypeError(self._no_answer(str(error))) from error
+        if numbers.ndim == 1 and self.meaning.kind != "softmax":
+            numbers = numbers[:, None]
+        if numbers.ndim != 2 or len(numbers) != len(images) or not numbers.is_floating_point():
+            raise TypeError(self._no_answer(kind_of(numbers)))
+        return numbers
+
+    def _no_answer(self, instead: str) -> str:
+        """Say that the model, or the function ``answer``, returned no numbers."""
+        if callable(self.answer):
+            return f"answer must return scores (N,) or (N, M) of N images, not {instead}"
+        return (
+            f"{self.name} must return logits (N, classes) for N images, not {instead}; give "
+            "answer= a function from its output to one number per image, or wrap it in a module "
+            "that returns the logits alone"
+        )
+
+    def _checked_ending(self, images: torch.Tensor) -> Ending:
+        """Find out from an image and its negative what the model's numbers are.
+
+        Raises
+        ------
+        ClassifierError
+            If they are not what the classifier was told, or fit no class names.
+        """
+        with torch.enable_grad():
+            probe = torch.cat((images, 1 - images)).detach().requires_grad_()
+            numbers = self._numbers(probe)
+        ending, kind = found_ending(numbers), self.meaning.kind
+        width, names = numbers.shape[1], self.class_names
+        if kind == "softmax" and width == 1:
+            raise ClassifierError(
+                f"{self.name} returns one number per image, whose softmax is always 1: give "
+                "answer='sigmoid' if it is the logit of a class, or answer='score' for a number "
+                "that stands for itself"
             )
-        return logits.to(images.dtype) if images.is_floating_point() else logits
+        if kind != "score" and ending in ("softmax", "sigmoid") and ending != kind:
+            raise ClassifierError(
+                f"{self.name} ends in a {ending}, and its answer was taken for logits of a {kind}: "
+                f"give answer='{ending}'"
+            )
+        classes = 2 if kind == "sigmoid" and width == 1 else width
+        if names is not None and kind != "score" and len(names) != classes:
+            raise ClassifierError(
+                f"{self.name} has {classes} classes, and {len(names)} class names were given"
+            )
+        positive = width > 9 and bool((numbers >= 0).all() and numbers.any())
+        features = positive or ending == "features"
+        if kind != "score" and ending != kind and features and names is None:
+            warnings.warn(
+                f"the {width} numbers that {self.name} returns look like features, not like "
+                "logits: check that the model has its classification head",
+                stacklevel=2,
+            )
+        return ending
 
     def probabilities(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the probabilities ``(N, classes)`` of images ``(N, C, H, W)`` in [0, 1]."""
-        return torch.softmax(self(images), dim=-1)
+        """Return the probabilities or scores ``(N, M)`` of images ``(N, C, H, W)`` in [0, 1]."""
+        return self.meaning.scores(self(images))
 
     def label(self, index: int) -> str:
-        """Return the name of a class, or ``"class 7"`` if the classifier has no names."""
+        """Return the name of a class, or a text like ``"class 7"`` if it has none."""
         names = self.class_names
-        return names[index] if names and 0 <= index < len(names) else f"class {index}"
+        return names[index] if names and 0 <= index < len(names) else f"{self.meaning.noun} {index}"
+
+    @property
+    def settings(self) -> dict[str, str | bool | float | None]:
+        """What results record of the classifier, as plain JSON values."""
+        return {
+            "classifier": self.name,
+            "normalize": self.normalize,
+            "answer": answer_name(self.answer),
+            "scale": self.meaning.scale,
+            "weights_hash": self.weights_hash,
+        }
 
     @property
     def weights_hash(self) -> str:
@@ -155,13 +261,6 @@ class Classifier(nn.Module):
         if self._hash is None or self._hash[0] != state:
             self._hash = (state, sha256(tensors))
         return self._hash[1]
-
-
-def _kind(value: object) -> str:
-    """Say in an error what a value is that should be a tensor of another shape."""
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
 
 
 def checked_logits(classifier: Classifier, images: torch.Tensor, *, first: int = 0) -> torch.Tensor:
@@ -197,53 +296,3 @@ def checked_logits(classifier: Classifier, images: torch.Tensor, *, first: int =
             f"the classifier {classifier.name} returned NaN or infinite logits for image {index}"
         )
     return logits
-
-
-def inference_copy(
-    classifier: Classifier,
-    device: torch.device | str = "cpu",
-    example: torch.Tensor | None = None,
-) -> Classifier:
-    """Make a copy of a classifier that computes explanations fast and leaves the original alone.
-
-    The copy is in eval mode and float32, its parameters take no gradients, and its batch norms are
-    folded into convolutions.
-
-    Parameters
-    ----------
-    classifier : Classifier
-        The original. Its mode, parameters, hooks and device stay as they are.
-    device : torch.device or str
-        The copy's device.
-    example : Tensor, optional
-        ``(N, C, H, W)`` in [0, 1], images of the size that will be explained. The first two show
-        whether the folded copy answers like the original. By default, they are random images of
-        the classifier's ``input_size``, or of 224 pixels.
-
-    Returns
-    -------
-    Classifier
-        The copy. Its logits equal the original's up to rounding, and its ``weights_hash`` is the
-        original's.
-
-    Raises
-    ------
-    TypeError
-        If the model cannot be copied.
-    """
-    try:
-        copied = copy.deepcopy(classifier)
-    except Exception as error:
-        raise TypeError(
-            f"{classifier.name} cannot be copied ({error}); explaining needs a copy so that your "
-            "model stays as it is: give the model copy.deepcopy support, or build it anew from "
-            "its state_dict"
-        ) from error
-    copied.eval().requires_grad_(False).to(device).float()
-    if example is None:
-        size = classifier.input_size or 224
-        example = torch.rand(
-            2, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
-        )
-    copied.copied_hash = classifier.weights_hash
-    return fold_batch_norms(copied, example[:2].detach().to(device))

@@ -28,6 +28,7 @@ from rcx.classifiers.packaged import (
     PACKAGED_STD,
     packaged_network,
 )
+from rcx.classifiers.structure import COMPILED
 from rcx.images.imagenet import imagenet_class_names
 from rcx.system.isolation import isolated
 
@@ -104,9 +105,16 @@ def named_model(name: str) -> NamedModel:
 
 
 def state_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Return a model's parameters and buffers by name, without other extra state."""
+    """Return a model's parameters and buffers by name, without other extra state.
+
+    Names are as if no part of the model were compiled.
+    """
     state = model.state_dict()
-    return {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+    return {
+        key.replace(f"{COMPILED}.", ""): value
+        for key, value in state.items()
+        if isinstance(value, torch.Tensor)
+    }
 
 
 def sha256(tensors: dict[str, torch.Tensor]) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def bench(
     profile: Annotated[
-        str, typer.Option(metavar="sample|imagenet", help="Images and classifier to use.")
+        str, typer.Option(metavar="photos|sample|imagenet", help="Images and classifier to use.")
     ] = "sample",
     n_images: Annotated[int, typer.Option(min=1, metavar="N", help="Number of images.")] = 2,
     model: Annotated[
@@ -43,6 +43,14 @@ def bench(
             "whose code is executed.",
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Instead, time this device in several precisions, such as cuda, and compare it "
+            "with the CPU.",
+        ),
+    ] = None,
     seed: Seed = 0,
     scaling: Annotated[
         bool,
@@ -63,6 +71,7 @@ def bench(
     with explained_errors():
         import torch
 
+        from rcx.classifiers.devices import device_name
         from rcx.classifiers.profiles import load_profile
         from rcx.evaluate.timings import curve_timings, solver_timings, transform_timings
 
@@ -79,6 +88,12 @@ def bench(
             f"{torch.get_num_threads()} threads, torch {torch.__version__}",
             stderr=False,
         )
+        if device is not None:
+            from rcx.evaluate.device_timings import device_timings
+
+            table = device_timings(data.classifier, data.images, device, seed=seed)
+            show_table(f"One explanation on {device}, {device_name(device)}", table)
+            return
         if published_code is not None:
             from rcx.evaluate.published_code import published_code_table
 

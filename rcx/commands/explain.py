@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rcx.commands.options import PHOTOS, BatchSize, Device, Model, Normalize, Quiet, Seed, Size
+from rcx.commands.options import (
+    PHOTOS,
+    AnswerName,
+    BatchSize,
+    Device,
+    Model,
+    Normalize,
+    Quiet,
+    Seed,
+    Size,
+    given_images,
+)
 from rcx.commands.terminal import (
     FAILED,
     INTERRUPTED,
@@ -30,16 +41,29 @@ _METHOD = "Method"
 
 def explain(
     photos: Annotated[
-        list[Path],
-        typer.Argument(metavar="PHOTO...", help="Image files, and folders of them."),
-    ],
-    model: Model = "torchvision/mobilenet_v3_small",
+        list[Path] | None,
+        typer.Argument(
+            metavar="PHOTO", help="Image files, and folders of them.", show_default=False
+        ),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(hidden=True, help="More photos, named as for rcx study."),
+    ] = None,
+    model: Model = "packaged/efficientnet_lite0",
     out: Annotated[
         Path,
         typer.Option(
             "--out", "-o", metavar="FOLDER", help="Folder for the results; it is made if needed."
         ),
     ] = Path("explanations"),
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Explain the photographs that scikit-image and scikit-learn bring, cropped.",
+        ),
+    ] = False,
     target: Annotated[
         str | None,
         typer.Option(
@@ -89,6 +113,17 @@ def explain(
         ),
     ] = "stretch",
     normalize: Normalize = True,
+    answer: AnswerName = "softmax",
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="X",
+            help="The change of a score that has a relative distortion of 1; by default the "
+            "score's own size.",
+            rich_help_panel=_METHOD,
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -160,25 +195,34 @@ def explain(
         from rcx.commands.photos import explain_photos
         from rcx.explain.cartoonx import CartoonX
         from rcx.explain.pixel_rde import PixelRDE
-        from rcx.images.decoding import checked_size
+        from rcx.images.checks import checked_size
+        from rcx.images.packaged import PACKAGED_PHOTOS
         from rcx.images.reading import find_images
         from rcx.solver.distortion import check_measure
         from rcx.starts.network import StartNetwork
         from rcx.system.files import writable_folder
 
         # whatever can be wrong is checked before the classifier is loaded, which takes long
+        paths = given_images(images, photos)
+        if demo:
+            paths, fit = [*paths, *(photo.path for photo in PACKAGED_PHOTOS)], "crop"
+        if not paths:
+            raise ValueError(
+                "no photos were given; name files or folders, as in rcx explain photos/, or try "
+                "rcx explain --demo"
+            )
         checked_size(size or 256, fit)
         check_measure(distortion)
         first_mask = _start(start)
         chosen_device = usable_device(device)
         writable_folder(out)
-        files, failures = find_images(photos, unique=True)
+        files, failures = find_images(paths, unique=True)
         if not files:
             say_failures(failures)
             raise typer.Exit(FAILED)
         if not quiet:
             say(f"Loading {model} ...", style="dim")
-        classifier = load_classifier(model, normalize=normalize)
+        classifier = load_classifier(model, normalize=normalize, answer=answer, scale=scale)
         side = image_size(classifier, size)
         target_index = None if target is None else class_index(classifier, target)
         methods: list[tuple[type[CartoonX] | type[PixelRDE], float, dict[str, Any]]] = [

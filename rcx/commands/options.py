@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,8 +40,8 @@ Size = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Height and width that photos are resized to; by default 256, or the model's own "
-        "size if that is small or fixed.",
+        help="Height and width that photos are resized to; by default the size that the model "
+        "was made for.",
         rich_help_panel=PHOTOS,
     ),
 ]
@@ -52,12 +53,32 @@ Seed = Annotated[
         help="Seed of random numbers; the same seed gives the same results on the same machine.",
     ),
 ]
+AnswerName = Annotated[
+    str,
+    typer.Option(
+        "--answer",
+        metavar="NAME",
+        help="What the model's output means: softmax (classes), sigmoid (labels), score, or a "
+        "function as module:function or file.py:function.",
+    ),
+]
 Model = Annotated[
     str,
     typer.Option(
         "--model",
         "-m",
         metavar="NAME",
-        help="torchvision/NAME, timm/NAME, packaged/efficientnet_lite0, sample/cnn or sample/vit.",
+        help="torchvision/NAME, timm/NAME, packaged/efficientnet_lite0 (which needs no download), "
+        "sample/cnn or sample/vit.",
     ),
 ]
+MoreImages = Annotated[
+    list[Path] | None,
+    # where the shell has made several words of --images photos/*.jpg, all but one arrive here
+    typer.Argument(metavar="IMAGE", help="Images, as by --images.", show_default=False),
+]
+
+
+def given_images(images: list[Path] | None, more_images: list[Path] | None) -> list[Path]:
+    """List the paths that were given by ``--images``, and then those without an option."""
+    return [*(images or ()), *(more_images or ())]

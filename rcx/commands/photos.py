@@ -15,7 +15,8 @@ import torch
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.explain.figures import explanation_figure
-from rcx.images.decoding import Fit, ImageError, read_image
+from rcx.images.checks import ImageError
+from rcx.images.decoding import Fit, read_image
 from rcx.images.reading import ImageFailure
 from rcx.system.files import write_together
 from rcx.system.text import reason
@@ -86,6 +87,7 @@ def explain_photos(
         For each file, as soon as it is done.
     """
     batch_size = batch_size or explainers[0].images_at_a_time
+    channels = explainers[0].classifier.channels
     suffixes = [
         ".png",
         ".safetensors",
@@ -96,7 +98,7 @@ def explain_photos(
         batch: list[tuple[Path, torch.Tensor]] = []
         for file in files[start : start + batch_size]:
             try:
-                batch.append((file, read_image(file, size, fit=fit)))
+                batch.append((file, read_image(file, size, fit=fit, channels=channels)))
             except ImageError as error:
                 yield ImageFailure(file, str(error))
         for file, result, seconds in _explained(batch, explainers, target, advance, start):

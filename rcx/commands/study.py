@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rcx.commands.options import RUNNING, BatchSize, Device, Quiet
+from rcx.commands.options import RUNNING, BatchSize, Device, MoreImages, Quiet, given_images
 from rcx.commands.terminal import (
     FAILED,
     INTERRUPTED,
@@ -33,9 +33,10 @@ _RESUMABLE = "every finished result is kept, and the same command goes on from h
 
 
 def study(
+    more_images: MoreImages = None,
     profile: Annotated[
         str | None,
-        typer.Option(metavar="sample|imagenet", help="A study that comes with the package."),
+        typer.Option(metavar="photos|sample|imagenet", help="A study that comes with the package."),
     ] = None,
     settings: Annotated[
         Path | None,
@@ -111,7 +112,7 @@ def study(
         from rcx.study.variants import Hardware
         from rcx.system.files import writable_folder
 
-        study_settings = _settings(profile, settings, n_images, images)
+        study_settings = _settings(profile, settings, n_images, given_images(images, more_images))
         usable_device(device)
         if workers and scheduler:
             raise ValueError("give either --workers or --scheduler")
@@ -146,7 +147,7 @@ def _interrupt_when_terminated() -> None:
 
 
 def _settings(
-    profile: str | None, file: Path | None, n_images: int | None, images: list[Path] | None
+    profile: str | None, file: Path | None, n_images: int | None, images: list[Path]
 ) -> StudySettings:
     from rcx.study.settings_file import (
         read_settings,

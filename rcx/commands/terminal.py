@@ -187,9 +187,9 @@ class Reporter:
         ]
         if options:
             say(
-                f"{counted(len(options), 'explanation')} lost the label, as another class is the "
-                f"most probable now: a smaller {' or '.join(dict.fromkeys(options))} keeps more of "
-                "the image, and may keep the label.",
+                f"{counted(len(options), 'explanation')} lost the label: a smaller "
+                f"{' or '.join(dict.fromkeys(options))} keeps more of the image, and may keep "
+                "the label.",
                 stderr=False,
             )
 
@@ -224,7 +224,8 @@ def results_table(photos: Sequence[ExplainedPhoto], label: Label) -> Table:
     if several:
         table.add_column("method", no_wrap=True)
     table.add_column("class", overflow="fold", min_width=10)
-    table.add_column("probability", no_wrap=True)
+    quantity = photos[0].explanations[0].quantity if photos else "probability"
+    table.add_column(quantity, no_wrap=True)
     table.add_column("label", no_wrap=True)
     for name in ("non-sparsity", "distortion", "steps", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)

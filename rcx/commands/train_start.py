@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rcx.commands.options import Device, Model, Normalize, Seed, Size
+from rcx.commands.options import (
+    Device,
+    Model,
+    MoreImages,
+    Normalize,
+    Seed,
+    Size,
+    given_images,
+)
 from rcx.commands.terminal import INTERRUPTED, counted, explained_errors, say, say_error, show_table
 
 if TYPE_CHECKING:
@@ -19,18 +27,29 @@ if TYPE_CHECKING:
     from rcx.solver.settings import SolverSettings
     from rcx.starts.initial import AnyStart
     from rcx.starts.network import StartNetwork
+    from rcx.starts.training_data import SolvedMasks
 
 _FEWEST_IMAGES = 4
 _SCENE_SEED = 3_000_000  # far from the seeds of the chapters and of the classifiers' training
 
 
 def train_start(
+    more_images: MoreImages = None,
     model: Model = "sample/cnn",
     images: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            metavar="FOLDER",
-            help="Photos to learn from; without them, scenes are drawn for a sample's classifier.",
+            metavar="PATH",
+            help="Files and folders of photos to learn from; without them, scenes are drawn for a "
+            "sample's classifier.",
+        ),
+    ] = None,
+    explanations: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Instead of photos: files from rcx explain, and folders of them. The network "
+            "learns to predict their masks.",
         ),
     ] = None,
     out: Annotated[
@@ -69,9 +88,10 @@ def train_start(
 ) -> None:
     """Train a network that predicts where the solver should start, for a classifier.
 
-    The network learns from images alone, without explanations. Every few minutes a checkpoint is
-    written beside FILE, from which the same command goes on. At the end, images that were held out
-    show how much the start helps. Use the network with rcx explain --start FILE --preset short.
+    The network learns from images alone or, which takes fewer steps, from explanations of a few
+    hundred images. Every few minutes a checkpoint is written beside FILE, from which the same
+    command goes on. At the end, images that were held out show how much the start helps. Use the
+    network with rcx explain --start FILE --preset short.
     """
     with explained_errors():
         from rcx.classifiers.devices import usable_device
@@ -80,6 +100,7 @@ def train_start(
         from rcx.explain.cartoonx import CartoonX
         from rcx.explain.pixel_rde import PixelRDE
         from rcx.starts.training import Trainer
+        from rcx.starts.training_data import SolvedMasks
         from rcx.starts.training_settings import TrainingSettings
 
         settings = TrainingSettings(lambda_k=lambda_k, seed=seed)
@@ -87,13 +108,20 @@ def train_start(
             settings = settings.model_copy(update={"steps": steps})
         if not out.parent.is_dir():
             raise ValueError(f"there is no folder {out.parent}")
-        if images is None and not model.startswith("sample/"):
-            raise ValueError(f"--images must name a folder of photos for {model}")
+        paths = given_images(images, more_images)
+        if not (paths or explanations) and not model.startswith("sample/"):
+            raise ValueError(f"--images must name photos, or a folder of photos, for {model}")
         classifier = load_classifier(model, normalize=normalize)
-        pixels = _images(images, image_size(classifier, size), scenes)
-        held_out = min(held_out, len(pixels) // 3)
         method = PixelRDE if pixel_rde else CartoonX
         explainer = method(classifier, seed=seed, device=usable_device(device))
+        solved = None
+        if explanations:
+            pixels, solved = _solved(explanations, explainer)
+            ends = float(solved.lambda_k.min()), float(solved.lambda_k.max())
+            settings = settings.model_copy(update={"lambda_k": ends})
+        else:
+            pixels = _images(paths, image_size(classifier, size), classifier.channels, scenes)
+        held_out = min(held_out, len(pixels) // 3)
         say(f"{len(pixels) - held_out} images to learn from, {held_out} held out")
         trainer = Trainer(
             classifier,
@@ -104,6 +132,7 @@ def train_start(
             measure=explainer.distortion,
             clamp=explainer.clamp,
             device=explainer.device,
+            solved=solved and SolvedMasks(*(part[held_out:] for part in solved)),
             report=_say_progress,
         )
         checkpoint = out.with_name(f"{out.name}.checkpoint")
@@ -128,25 +157,67 @@ def train_start(
         show_table("", _judged(explainer, trainer.network, pixels[:held_out]))
 
 
-def _images(folder: Path | None, size: int, scenes: int) -> Tensor:
+def _images(paths: list[Path], size: int, channels: int, scenes: int) -> Tensor:
     """Read or draw the images to learn from, in random order."""
     import torch
 
     from rcx.images.reading import read_images
     from rcx.images.scenes import draw_scenes
 
-    if folder is None:
+    if not paths:
         return draw_scenes(scenes, seed=_SCENE_SEED, size=size).images
-    photos = read_images(folder, size)
+    photos = read_images(paths, size, channels=channels)
     for failure in photos.failures:
         say(f"left out: {failure}")
     if len(photos.images) < _FEWEST_IMAGES:
         raise ValueError(
-            f"{counted(len(photos.images), 'photo')} in {folder} can be read, and a network needs "
-            f"at least {_FEWEST_IMAGES}, better a thousand"
+            f"{counted(len(photos.images), 'photo')} can be read, and a network needs at least "
+            f"{_FEWEST_IMAGES}, better a thousand"
         )
     order = torch.randperm(len(photos.images), generator=torch.Generator().manual_seed(0))
     return photos.images[order]
+
+
+def _solved(paths: list[Path], explainer: Explainer) -> tuple[Tensor, SolvedMasks]:
+    """Read the images and the masks of explanations by an explainer, in random order."""
+    import torch
+
+    from rcx.explain.explanation import Explanation
+    from rcx.starts.training_data import SolvedMasks
+
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.glob("*.safetensors")) if path.is_dir() else [path])
+    ]
+    images, masks, lambda_ks = [], [], []
+    for file in files:
+        explanation = Explanation.load(file)
+        size = explanation.images.shape[-2:]
+        expected = {
+            "method": explainer.method,
+            "representation": repr(explainer.representation(size)),
+            "weights_hash": explainer.classifier.weights_hash,
+            "normalize": explainer.classifier.normalize,
+        }
+        if explanation.settings["method"] != explainer.method:
+            continue  # the folder of --pixel-rde holds both methods
+        for name, value in expected.items():
+            if explanation.settings[name] != value:
+                raise ValueError(f"{file} has another {name} than the start is for")
+        fit = (explanation.target == explanation.predicted) & ~explanation.empty
+        images.append(explanation.images[fit])
+        masks.append(explanation.mask[fit].half())
+        lambda_ks.append(explanation.lambda_k[fit])
+    count = sum(map(len, images))
+    if count < _FEWEST_IMAGES or len({part.shape[1:] for part in images}) > 1:
+        raise ValueError(
+            f"there are {counted(count, 'explanation')} of predicted classes, and a network needs "
+            f"at least {_FEWEST_IMAGES} of one size, better a few hundred"
+        )
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    pixels = torch.cat(images)[order].float() / 255
+    return pixels, SolvedMasks(torch.cat(masks)[order], torch.cat(lambda_ks)[order])
 
 
 def _say_progress(what: str, done: int, total: int, loss: float) -> None:

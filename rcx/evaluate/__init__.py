@@ -16,6 +16,7 @@ from rcx.evaluate.curve_summaries import GAPS, area_table, drop_table, gap_table
 from rcx.evaluate.curve_tables import curve_from_table, curve_table, curves_from_table
 from rcx.evaluate.curves import COARSE, PERCENT, Curve, CurveProtocol, Direction
 from rcx.evaluate.degenerate import DENSE, degenerate_table, lambda_sensitivity
+from rcx.evaluate.feature_maps import InapplicableError
 from rcx.evaluate.localisation import localisation_table, overlap_at_area, pointing, share_inside
 from rcx.evaluate.rankings import Ranking, image_seeds
 from rcx.evaluate.rollout import (
@@ -53,6 +54,7 @@ __all__ = [
     "CurveProtocol",
     "Direction",
     "HeadFusion",
+    "InapplicableError",
     "Interval",
     "Ranking",
     "Trials",

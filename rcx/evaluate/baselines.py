@@ -6,21 +6,19 @@ them; `attribution` cannot be called without them.
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import (
-    Classifier,
-    ClassifierError,
-    checked_logits,
-    inference_copy,
-)
+from rcx.classifiers.classifier import Classifier, checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.targets import Target, checked_targets
+from rcx.evaluate.feature_maps import InapplicableError, last_feature_map
 from rcx.evaluate.own_draws import OwnDraws
 from rcx.evaluate.rankings import Seed, image_seeds
 from rcx.images.checks import checked_images
@@ -87,8 +85,10 @@ def attribution(
 
     Raises
     ------
-    ClassifierError
+    InapplicableError
         If the method does not apply to the network.
+    ClassifierError
+        If the network's answer is not what it was taken for.
     RuntimeError
         If captum or scikit-image is not installed.
     TypeError, ValueError
@@ -116,15 +116,20 @@ def attribution(
     with torch.no_grad():
         logits = torch.cat([checked_logits(model, part) for part in torch.split(images, _BATCH)])
     targets = checked_targets(target, logits, model).tolist()
-    check_applies(name, model)
+    check_applies(name, model, images)
     from rcx.evaluate.captum_methods import METHODS
 
     seeds = image_seeds(seed, len(images))
 
     def map_of(lane: nn.Module, row: int) -> Tensor:
         image = images[row : row + 1].clone().requires_grad_()
-        with OwnDraws(seeds[row]):
-            return METHODS[name](cast(Classifier, lane), image, targets[row]).detach()
+        try:
+            with OwnDraws(seeds[row]):
+                return METHODS[name](cast(Classifier, lane), image, targets[row]).detach()
+        except (AssertionError, AttributeError, RuntimeError, TypeError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise InapplicableError(f"{name} does not apply to {model.name}: {error}") from error
 
     with Lanes(model) as lanes:
         maps = lanes.map(map_of, range(len(images)))
@@ -155,40 +160,47 @@ def attributions(
     ------
     RuntimeError, TypeError, ValueError
         As for `attribution`.
+
+    Warns
+    -----
+    UserWarning
+        For each method that does not apply to the network.
     """
-    model = load_classifier(classifier)
-    return {
-        name: attribution(name, model, images, target, seed=seed, device=device)
-        for name in get_args(Baseline)
-        if _hindrance(name, model) is None
-    }
+    model, maps = load_classifier(classifier), {}
+    for name in get_args(Baseline):
+        try:
+            maps[name] = attribution(name, model, images, target, seed=seed, device=device)
+        except InapplicableError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+    return maps
 
 
-def check_applies(name: Baseline, model: Classifier) -> None:
+def check_applies(name: Baseline, model: Classifier, images: Tensor) -> None:
     """Check that a method applies to a network and that the packages it needs are installed.
+
+    Parameters
+    ----------
+    name : str
+        The method.
+    model : Classifier
+        The classifier.
+    images : Tensor
+        ``(N, C, H, W)`` in [0, 1]. The first one shows where GradCAM would look.
 
     Raises
     ------
-    ClassifierError
+    InapplicableError
         If the method does not apply to the network.
     RuntimeError
         If a package is not installed.
     """
-    hindrance = _hindrance(name, model)
-    if hindrance is not None:
-        raise ClassifierError(f"{name} does not apply to {model.name}: {hindrance}")
+    if name == "GradCAM":
+        last_feature_map(model, images[:1])
+    if name == "guided backprop" and not any(isinstance(m, nn.ReLU) for m in model.modules()):
+        raise InapplicableError(
+            f"guided backprop does not apply to {model.name}: it changes how gradients pass "
+            "nn.ReLU modules, and there is none"
+        )
     for module, package in _PACKAGES.items():
         if find_spec(module) is None:
             raise RuntimeError(f"other methods need {package}: pip install 'rcx[baselines]'")
-
-
-def _hindrance(name: Baseline, model: Classifier) -> str | None:
-    """Reason why a method does not apply to a network; None if it applies."""
-    if name == "GradCAM" and any("attention" in type(m).__name__.lower() for m in model.modules()):
-        return (
-            "its answer is made by attention between tokens, not from a last convolutional feature "
-            "map; see rcx.evaluate.rollout for the attention itself"
-        )
-    if name == "guided backprop" and not any(isinstance(m, nn.ReLU) for m in model.modules()):
-        return "it changes how gradients pass nn.ReLU modules, and there is none"
-    return None

@@ -17,10 +17,11 @@ from captum.attr import (
     Saliency,
 )
 from skimage.segmentation import slic
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
-from rcx.classifiers.classifier import Classifier, ClassifierError
+from rcx.classifiers.classifier import Classifier
+from rcx.evaluate.feature_maps import last_feature_map
 from rcx.system.quiet import ignored_warnings
 
 _BATCH = 16  # images in one pass through the network
@@ -56,7 +57,7 @@ def _smooth_grad(model: Classifier, image: Tensor, target: int) -> Tensor:
 
 
 def _grad_cam(model: Classifier, image: Tensor, target: int) -> Tensor:
-    layer = _last_feature_map(model, image)
+    layer = last_feature_map(model, image)
     coarse: Tensor = LayerGradCam(model, layer).attribute(image, target, relu_attributions=True)
     height, width = image.shape[-2:]
     return interpolate(coarse, (height, width), mode="bilinear", align_corners=False)[:, 0]
@@ -114,32 +115,6 @@ def _mean_colour(image: Tensor) -> Tensor:
 
 def _magnitude(gradients: Tensor) -> Tensor:
     return gradients.abs().sum(1)
-
-
-def _last_feature_map(model: Classifier, image: Tensor) -> nn.Module:
-    """Find the last module whose output has channels, more than one row and more than one column.
-
-    Adaptive pooling does not count, because its output no longer has the network's positions.
-    """
-    last: list[nn.Module] = []
-
-    def remember(module: nn.Module, _: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[-2:]) > 1:
-            last[:] = [module]
-
-    pooling = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-    hooks = [
-        module.register_forward_hook(remember)
-        for module in model.model.modules()
-        if not isinstance(module, pooling)
-    ]
-    with torch.no_grad():
-        model(image)
-    for hook in hooks:
-        hook.remove()
-    if not last:
-        raise ClassifierError(f"GradCAM does not apply to {model.name}: it has no feature map")
-    return last[0]
 
 
 METHODS: dict[str, Callable[[Classifier, Tensor, int], Tensor]] = {

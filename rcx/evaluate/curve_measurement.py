@@ -8,7 +8,8 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import Classifier, checked_logits, inference_copy
+from rcx.classifiers.classifier import Classifier, checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.targets import Target, checked_targets
@@ -128,6 +129,7 @@ def rate_distortion_curve(
                     measure=measure,
                     clamp=clamp,
                     antithetic=False,
+                    meaning=model.meaning,
                     chunk=chunk,
                 )
                 fields = objective.draw(draws, generator_of(image_seed, "noise"))

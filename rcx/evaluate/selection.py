@@ -19,7 +19,8 @@ def doubtful_images(
     labels : Tensor, optional
         ``(N,)``, the true classes. With them, an image is the more doubtful the smaller the
         probability of its true class is, so that misclassified images tend to come first. Without
-        them, an image is the more doubtful the smaller the probability of its predicted class is.
+        them, and where the class is -1, an image is the more doubtful the smaller the probability
+        of its predicted class is.
     first : int
         How many images are taken in their order, whatever the classifier answers; at least 0.
     doubtful : int
@@ -47,7 +48,9 @@ def doubtful_images(
     if labels is None:
         certainty = probabilities.amax(1)
     elif labels.shape == (count,):
-        certainty = probabilities.gather(1, labels.to(probabilities.device)[:, None])[:, 0]
+        labels = labels.to(probabilities.device)
+        of_truth = probabilities.gather(1, labels.clamp_min(0)[:, None])[:, 0]
+        certainty = torch.where(labels < 0, probabilities.amax(1), of_truth)
     else:
         raise ValueError(f"{tuple(labels.shape)} labels do not fit {count} images")
     others = first + certainty[first:].argsort(stable=True)[:doubtful]

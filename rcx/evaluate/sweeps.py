@@ -8,12 +8,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from rcx.classifiers.classifier import checked_logits, inference_copy
+from rcx.classifiers.classifier import checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.evaluate.rankings import generator_of
 from rcx.evaluate.statistics import mean_interval
 from rcx.explain.explainer import Explainer
 from rcx.solver.lanes import Lanes
-from rcx.solver.objective import Answer, Objective
+from rcx.solver.objective import Objective
+from rcx.solver.passes import Answer
 from rcx.system.isolation import isolated
 
 LAMBDAS = (4.0, 8.0, 16.0, 20.0, 32.0, 64.0)

@@ -41,7 +41,7 @@ def reason_for_emptiness(
     if explanation.settings.get("distortion") == "probability":
         remedy += f" or {relative_option}"
     return (
-        f"at lambda_k = {float(explanation.lambda_k):g}, keeping {name} (probability "
+        f"at lambda_k = {float(explanation.lambda_k):g}, keeping {name} ({explanation.quantity} "
         f"{float(explanation.probability):.3f}) costs more than losing it; {remedy}"
     )
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import Classifier, checked_logits, inference_copy
+from rcx.classifiers.classifier import Classifier, checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.targets import Target, checked_targets
@@ -61,7 +62,7 @@ class Explainer(Attributing):
     ) -> None:
         self.classifier = load_classifier(classifier)
         self.lambda_k = checked_lambda(lambda_k)
-        check_measure(distortion)
+        check_measure(distortion, self.classifier.meaning)
         check_start(start)
         if isinstance(start, str) and start == "predicted":
             start = shipped_network(self.method, self.classifier)
@@ -121,6 +122,7 @@ class Explainer(Attributing):
             measure=self.distortion if measure is None else measure,
             clamp=self.clamp if clamp is None else clamp,
             antithetic=self.solver.antithetic if antithetic is None else antithetic,
+            meaning=self.classifier.meaning,
             chunk=self.chunk,
             first=first,
         )
@@ -283,9 +285,7 @@ class Explainer(Attributing):
         return {
             "method": self.method,
             "representation": repr(self.representation(images.shape[-2:])),
-            "classifier": self.classifier.name,
-            "normalize": self.classifier.normalize,
-            "weights_hash": self.classifier.weights_hash,
+            **self.classifier.settings,
             "lambda_k": self.lambda_k,
             "target_distortion": self.target_distortion,
             "distortion": self.distortion,

@@ -59,13 +59,16 @@ class Explanation:
     predicted : Tensor
         ``(N,)`` int64, the classes predicted for the images.
     probability : Tensor
-        ``(N,)``, probabilities of the explained classes for the images.
+        ``(N,)``, probabilities of the explained classes for the images, or their scores, see
+        `quantity`.
     probability_after : Tensor
         ``(N,)``, mean probabilities of the explained classes over the obfuscations.
     predicted_after : Tensor
         ``(N,)`` int64, the classes with the largest mean probability over the obfuscations.
     label_kept : Tensor
-        ``(N,)`` bool, whether ``predicted_after`` is the explained class.
+        ``(N,)`` bool, whether ``predicted_after`` is the explained class. Of labels of which
+        several may hold, whether the probability is on the same side of 0.5 as before. Of scores,
+        whether the score changed by at most half of its size.
     converged : Tensor
         ``(N,)`` bool, whether the residual was below the tolerance at the end, see
         `rcx.solver.Solution`.
@@ -153,7 +156,14 @@ class Explanation:
 
     def label(self, index: int) -> str:
         """Name of a class that occurs, or a text like ``"class 7"`` if it has no name."""
-        return self.class_names.get(index, f"class {index}")
+        noun = "class" if self.quantity == "probability" else "score"
+        return self.class_names.get(index, f"{noun} {index}")
+
+    @property
+    def quantity(self) -> str:
+        """What `probability` holds: ``"probability"`` or ``"score"``."""
+        answer = self.settings.get("answer", "softmax")
+        return "probability" if answer in ("softmax", "sigmoid") else "score"
 
     def figure(self) -> StyledFigure:
         """Draw each image beside its explanation, as ``rcx explain`` does.

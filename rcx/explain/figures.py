@@ -55,12 +55,18 @@ def explanation_figure(
         titles = [str(column.settings.get("method", "explanation")) for column in columns]
     rows, captions, colours = [], [], []
     for row in zip(*columns, strict=True):
-        rows.append([row[0].images[0] / 255, *(explanation.picture[0] for explanation in row)])
+        rows.append([_shown(row[0].images[0]), *(explanation.picture[0] for explanation in row)])
         captions.append([_image_caption(row[0]), *(_caption(explanation) for explanation in row)])
         colours.append(
             [INK, *(INK if bool(explanation.label_kept) else RED for explanation in row)]
         )
     return picture_grid(rows, ["Image", *titles], captions, colours)
+
+
+def _shown(image: Tensor) -> Tensor:
+    """Return an image ``(C, H, W)`` uint8 in [0, 1], in grey if it has neither 1 nor 3 channels."""
+    pixels = image / 255
+    return pixels if len(pixels) in (1, 3) else pixels.mean(0, keepdim=True)
 
 
 def _name(explanation: Explanation, index: Tensor) -> str:
@@ -73,7 +79,7 @@ def _image_caption(explanation: Explanation) -> str:
     target, predicted = (
         _name(explanation, index) for index in (explanation.target, explanation.predicted)
     )
-    probability = f"probability {float(explanation.probability):.3f}"
+    probability = f"{explanation.quantity} {float(explanation.probability):.3f}"
     if target == predicted:
         return f"{target}\n{probability}"
     return f"predicted {predicted}\nexplained {target}, {probability}"
@@ -85,11 +91,13 @@ def _caption(explanation: Explanation) -> str:
     if bool(explanation.empty):
         name += ": empty, costs too much"
     elif not bool(explanation.label_kept):
-        name += f" lost to {_name(explanation, explanation.predicted_after)}"
+        name += " lost"
+        if explanation.settings.get("answer", "softmax") == "softmax":
+            name += f" to {_name(explanation, explanation.predicted_after)}"
     before, after = float(explanation.probability), float(explanation.probability_after)
     rate, distortion = float(explanation.nonsparsity), float(explanation.distortion)
     return (
-        f"{shortened(name, 44)}\nprobability {before:.3f} → {after:.3f}\n"
+        f"{shortened(name, 44)}\n{explanation.quantity} {before:.3f} → {after:.3f}\n"
         f"non-sparsity {rate:.4f}, distortion {distortion:.4f}"
     )
 

@@ -90,7 +90,7 @@ class Group:
         fresh = torch.Generator(noise.device).manual_seed(noise.initial_seed() ^ _FRESH)
         answer = objective.answer(solution.mask, objective.draw(self.evaluation_samples, fresh))
         target = objective.target
-        predicted, after = objective.logits.argmax(1), answer.probabilities.argmax(1)
+        predicted, after = objective.logits.argmax(1), answer.scores.argmax(1)
         rate = solution.mask.mean(1)
         classes = {index for indices in (target, predicted, after) for index in indices.tolist()}
         names = self.class_names or ()
@@ -106,9 +106,9 @@ class Group:
             target=target.cpu(),
             predicted=predicted.cpu(),
             probability=objective.probability.cpu(),
-            probability_after=answer.probabilities.gather(1, target[:, None]).squeeze(1).cpu(),
+            probability_after=answer.scores.gather(1, target[:, None]).squeeze(1).cpu(),
             predicted_after=after.cpu(),
-            label_kept=(after == target).cpu(),
+            label_kept=objective.kept(answer.scores).cpu(),
             converged=solution.converged,
             steps=solution.steps,
             residual=solution.residual.cpu(),

@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from rcx.classifiers.sizes import image_size
 from rcx.explain.explainer import Explainer
-from rcx.images.checks import checked_images
-from rcx.images.decoding import Fit, ImageError, read_image
+from rcx.images.checks import ImageError, checked_images
+from rcx.images.decoding import Fit, read_image
 from rcx.images.reading import find_images
 from rcx.system.text import printable
 
@@ -129,7 +129,7 @@ class Reader:
             if isinstance(image, Image.Image):
                 image = self._from_pillow(image)
             elif isinstance(image, Path):
-                image = read_image(image, self._side, fit=self._fit)
+                image = self._from_file(image)
             (image,) = checked_images(image)
         except Exception as error:  # whatever one image does, the others come after it
             return Unread(name, error)
@@ -140,13 +140,14 @@ class Reader:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "image.tiff")
             ImageOps.exif_transpose(image).save(file)
-            return read_image(file, self._side, fit=self._fit)
+            return self._from_file(file)
 
-    @property
-    def _side(self) -> int:
+    def _from_file(self, file: Path) -> Tensor:
+        """Read a file in the size and with the channels that the classifier takes."""
+        classifier = self._explainer.classifier
         if self._size is None:
-            self._size = image_size(self._explainer.classifier)
-        return self._size
+            self._size = image_size(classifier)
+        return read_image(file, self._size, fit=self._fit, channels=classifier.channels)
 
 
 def _values(images: Any) -> Iterator[Any]:

@@ -16,7 +16,8 @@ from rcx.explain.empty import EmptyExplanationWarning, reason_for_emptiness
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.explain.items import Item, Reader, Unread
-from rcx.images.decoding import Fit, ImageError, checked_size
+from rcx.images.checks import ImageError, checked_size
+from rcx.images.decoding import Fit
 from rcx.images.reading import ImageWarning
 from rcx.system.text import reason
 

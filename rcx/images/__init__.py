@@ -3,12 +3,13 @@
 The room knows nothing of classifiers, coefficients and explanations.
 """
 
-from rcx.images.checks import checked_images
-from rcx.images.decoding import ImageError, read_image
+from rcx.images.checks import ImageError, checked_images
+from rcx.images.decoding import read_image
 from rcx.images.descriptions import figure_description
 from rcx.images.encoding import data_uri
 from rcx.images.figures import StyledFigure, draw_picture, picture_grid, style
 from rcx.images.imagenet import imagenet_class_names, imagenet_index, study_images
+from rcx.images.packaged import PACKAGED_PHOTOS, PackagedPhoto
 from rcx.images.reading import (
     ImageFailure,
     ImageSet,
@@ -20,12 +21,14 @@ from rcx.images.reading import (
 from rcx.images.scenes import SAMPLE_CLASSES, SAMPLE_SIZE, Scenes, draw_scenes
 
 __all__ = [
+    "PACKAGED_PHOTOS",
     "SAMPLE_CLASSES",
     "SAMPLE_SIZE",
     "ImageError",
     "ImageFailure",
     "ImageSet",
     "ImageWarning",
+    "PackagedPhoto",
     "Scenes",
     "StyledFigure",
     "checked_images",

@@ -1,6 +1,8 @@
-"""Checks of the images that users pass, made before any work on them begins."""
+"""Checks of what users pass as images, made before any work on them begins."""
 
 from __future__ import annotations
+
+import operator
 
 import numpy as np
 import torch
@@ -8,6 +10,46 @@ from PIL import Image
 from torch import Tensor
 
 _MOST_COLOURS = 4  # channels of an image file; tensors may have more
+
+SMALLEST, LARGEST = 8, 4096
+"""Smallest and largest size, in pixels, that an image can be given."""
+
+
+class ImageError(ValueError):
+    """An image cannot be read, or no image can."""
+
+
+def checked_size(size: int, fit: str) -> int:
+    """Return the size as an int, or raise ValueError if the size or the fit is impossible."""
+    whole = _whole(size)
+    if not SMALLEST <= whole <= LARGEST:
+        raise ValueError(f"size must be an integer from {SMALLEST} to {LARGEST}, not {size!r}")
+    if fit not in ("stretch", "crop"):
+        raise ValueError(f"fit must be 'stretch' or 'crop', not {fit!r}")
+    return whole
+
+
+def checked_channels(channels: int) -> int:
+    """Return the number of channels as an int, or raise ValueError if it is impossible."""
+    whole = _whole(channels)
+    if whole < 1:
+        raise ValueError(f"channels must be an integer from 1, not {channels!r}")
+    return whole
+
+
+def _whole(number: int) -> int:
+    """Return an integer of any type as an int, and 0 for anything else."""
+    try:
+        return 0 if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        return 0
+
+
+def check_pixel_count(width: int, height: int) -> None:
+    """Raise ImageError for an image of more pixels than Pillow allows."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and width * height > limit:
+        raise ImageError(f"image size ({width * height} pixels) exceeds limit of {limit} pixels")
 
 
 def checked_images(images: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import torchvision
 from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 from rcx.images.reading import ImageFailure, ImageWarning, find_images
 
 

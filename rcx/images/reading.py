@@ -1,4 +1,4 @@
-"""Image files of many formats, read into float tensors (N, 3, size, size) in [0, 1]."""
+"""Image files of many formats, read into float tensors (N, C, size, size) in [0, 1]."""
 
 from __future__ import annotations
 
@@ -12,24 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from PIL import Image
 
-from rcx.images.decoding import (
-    FORMATS,
-    Fit,
-    ImageError,
-    checked_size,
-    failure_reason,
-    read_image,
-)
+from rcx.images.checks import ImageError, checked_channels, checked_size
+from rcx.images.decoding import Fit, failure_reason, read_image
+from rcx.images.formats import is_image_file
 from rcx.system.text import printable
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-
-IMAGE_SUFFIXES = frozenset(
-    suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
-)
-"""Suffixes of the files that a folder is searched for."""
 
 
 class ImageWarning(UserWarning):
@@ -62,7 +51,7 @@ class ImageSet:
     Attributes
     ----------
     images : Tensor
-        ``(N, 3, size, size)`` float32 in [0, 1].
+        ``(N, channels, size, size)`` float32 in [0, 1].
     paths : list of Path
         The files of the N images.
     failures : list of ImageFailure
@@ -79,6 +68,7 @@ def load_images(
     size: int = 256,
     *,
     fit: Fit = "stretch",
+    channels: int = 3,
     on_error: Literal["warn", "raise"] = "warn",
 ) -> torch.Tensor:
     """Load image files and folders as one batch.
@@ -87,13 +77,20 @@ def load_images(
     ----------
     paths : path or iterable of paths
         Files and folders. A folder stands for the image files directly inside it, in natural order:
-        ``2.png`` before ``10.png``.
+        ``2.png`` before ``10.png``. A file is one of them if its suffix is that of an image format,
+        readable or not, or if its content is an image; hidden files and all others are passed over.
     size : int
         Height and width of the result in pixels, from 8 to 4096.
     fit : {"stretch", "crop"}
         How an image becomes a square. ``"stretch"`` resizes both sides, as the published study
         does. ``"crop"`` resizes the shorter side and cuts out the centre. Both are bilinear and
         antialiased.
+    channels : int
+        Number of channels: 3 for RGB, 1 for grey, or another number for a stack of bands. These are
+        a TIFF file of so many pages, or an array ``(channels, H, W)`` or ``(H, W, channels)`` that
+        ``numpy.save`` wrote. Of other files with many pages or frames, the first is read. 8-bit
+        values are divided by 255, other integers by 65535, and floats by 1, or by 255 if some are
+        above 1.
     on_error : {"warn", "raise"}
         What happens if some of the images cannot be read: ``"warn"`` leaves them out with a
         warning, ``"raise"`` raises an error.
@@ -101,8 +98,9 @@ def load_images(
     Returns
     -------
     Tensor
-        ``(N, 3, size, size)`` float32 in [0, 1], in RGB. Transparent pixels are laid over white,
-        and each image is turned as its EXIF orientation says.
+        ``(N, channels, size, size)`` float32 in [0, 1], colours in sRGB. Transparent pixels are
+        laid over white, each image is turned as its EXIF orientation says, and colours of another
+        ICC profile are converted. Broken metadata are ignored.
 
     Raises
     ------
@@ -110,7 +108,7 @@ def load_images(
         If no image can be read, or if one of them cannot and ``on_error="raise"``. The message
         names each file with the reason.
     ValueError
-        If ``size``, ``fit`` or ``on_error`` has another value than those above.
+        If ``size``, ``fit``, ``channels`` or ``on_error`` has another value than those above.
 
     Warns
     -----
@@ -119,7 +117,7 @@ def load_images(
     """
     if on_error not in ("warn", "raise"):
         raise ValueError(f"on_error must be 'warn' or 'raise', not {on_error!r}")
-    loaded = read_images(paths, size, fit=fit)
+    loaded = read_images(paths, size, fit=fit, channels=channels)
     if not loaded.paths and not loaded.failures:
         raise ImageError("no images were given")
     if loaded.failures:
@@ -133,12 +131,14 @@ def load_images(
     return loaded.images
 
 
-def read_images(paths: Paths, size: int = 256, *, fit: Fit = "stretch") -> ImageSet:
+def read_images(
+    paths: Paths, size: int = 256, *, fit: Fit = "stretch", channels: int = 3
+) -> ImageSet:
     """Read image files and folders, and report those that cannot be read.
 
     Parameters
     ----------
-    paths, size, fit
+    paths, size, fit, channels
         As for `load_images`.
 
     Returns
@@ -149,18 +149,18 @@ def read_images(paths: Paths, size: int = 256, *, fit: Fit = "stretch") -> Image
     Raises
     ------
     ValueError
-        If ``size`` or ``fit`` has another value than those of `load_images`.
+        If ``size``, ``fit`` or ``channels`` has another value than those of `load_images`.
     """
-    size = checked_size(size, fit)
+    size, channels = checked_size(size, fit), checked_channels(channels)
     files, failures = find_images(paths)
     images, readable = [], []
     for file in files:
         try:
-            images.append(read_image(file, size, fit=fit))
+            images.append(read_image(file, size, fit=fit, channels=channels))
             readable.append(file)
         except ImageError as error:
             failures.append(ImageFailure(file, str(error)))
-    batch = torch.stack(images) if images else torch.empty(0, 3, size, size)
+    batch = torch.stack(images) if images else torch.empty(0, channels, size, size)
     return ImageSet(batch, readable, failures)
 
 
@@ -177,8 +177,8 @@ def find_images(paths: Paths, *, unique: bool = False) -> tuple[list[Path], list
     Returns
     -------
     files : list of Path
-        The files as they were given. A folder is replaced by the files in it that are not hidden
-        and have a suffix in ``IMAGE_SUFFIXES``, in natural order.
+        The files as they were given. A folder is replaced by the image files in it, in natural
+        order; those of formats that cannot be read are among them.
     failures : list of ImageFailure
         The paths that do not exist or cannot be listed, and the folders without images.
     """
@@ -190,7 +190,7 @@ def find_images(paths: Paths, *, unique: bool = False) -> tuple[list[Path], list
             if not stat.S_ISDIR(path.stat().st_mode):
                 files.append(path)
                 continue
-            inside = [file for file in path.iterdir() if _looks_like_image(file)]
+            inside = [file for file in path.iterdir() if is_image_file(file)]
         except (OSError, ValueError) as error:
             failures.append(ImageFailure(path, failure_reason(error)))
             continue
@@ -202,10 +202,6 @@ def find_images(paths: Paths, *, unique: bool = False) -> tuple[list[Path], list
         by_real_path = {os.path.realpath(file): file for file in reversed(files)}
         files = list(by_real_path.values())[::-1]
     return files, failures
-
-
-def _looks_like_image(file: Path) -> bool:
-    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
 
 
 def _natural(file: Path) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from rcx.classifiers.classifier import inference_copy
+from rcx.classifiers.copies import inference_copy
 from rcx.evaluate.rankings import generator_of, ranks
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
@@ -75,8 +75,8 @@ class MaskFrames:
                 label,
                 pictures[number],
                 target=target,
-                predicted=int(answer.probabilities[number].argmax()),
-                probabilities=(probability, float(answer.probabilities[number, target])),
+                predicted=int(answer.scores[number].argmax()),
+                probabilities=(probability, float(answer.scores[number, target])),
                 nonsparsity=float(masks[number].mean()),
                 distortion=float(answer.distortion[number]),
             )

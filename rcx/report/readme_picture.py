@@ -10,27 +10,27 @@ from rcx.images.figures import StyledFigure, picture_grid
 
 
 def readme_picture(n_images: int = 4, seed: int = 0) -> StyledFigure:
-    """Show the sample's first scenes above their CartoonX and their Pixel RDE.
+    """Show the first packaged photographs above their CartoonX and their Pixel RDE.
 
     Parameters
     ----------
     n_images : int
-        Number of scenes. Each is a column.
+        Number of photographs. Each is a column.
     seed : int
-        Seed of the scenes and of the noise.
+        Seed of the noise.
 
     Returns
     -------
     StyledFigure
     """
-    sample = load_profile("sample", n_images=n_images, seed=seed)
+    photos = load_profile("photos", n_images=n_images, seed=seed)
     explanations = [
-        method(sample.classifier, seed=seed).explain(sample.images)
+        method(photos.classifier, seed=seed).explain(photos.images)
         for method in (CartoonX, PixelRDE)
     ]
-    scenes = [
-        f"{sample.classifier.label(int(scene.target))}, probability {float(scene.probability):.2f}"
-        for scene in explanations[0]
+    classes = [
+        f"{photo.label(int(photo.target))}, probability {float(photo.probability):.2f}"
+        for photo in explanations[0]
     ]
     captions = [
         [
@@ -39,8 +39,8 @@ def readme_picture(n_images: int = 4, seed: int = 0) -> StyledFigure:
         ]
         for row in explanations
     ]
-    pictures = [sample.images, *(explanation.picture for explanation in explanations)]
-    return picture_grid([list(row) for row in pictures], captions=[scenes, *captions])
+    pictures = [photos.images, *(explanation.picture for explanation in explanations)]
+    return picture_grid([list(row) for row in pictures], captions=[classes, *captions])
 
 
 if __name__ == "__main__":

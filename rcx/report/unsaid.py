@@ -9,7 +9,7 @@ import torch
 from pandas.io.formats.style import Styler
 from torch import Tensor
 
-from rcx.classifiers.classifier import inference_copy
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation

@@ -7,7 +7,8 @@ from rcx.solver.distortion import DistortionMeasure, distortion
 from rcx.solver.loop import solve
 from rcx.solver.moments import CONVERGED, Momentum, projected_residual
 from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
-from rcx.solver.objective import Answer, Objective
+from rcx.solver.objective import Objective
+from rcx.solver.passes import Answer
 from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import Preset, SolverSettings
 

@@ -7,28 +7,38 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from rcx.classifiers.answers import CLASSES, Meaning
+
 DistortionMeasure = Literal["relative", "probability", "l2", "kl", "maximise-target"]
 """Names of the distortion measures, which `rcx.solver.distortion` describes."""
 
 LEAST_PROBABILITY = 1e-6
-"""The relative distortion divides by a probability of at least this, so that it stays finite."""
+"""The relative distortion divides by at least this, so that it stays finite."""
 
 
-def check_measure(measure: str) -> None:
-    """Raise ValueError unless the measure is one of `DistortionMeasure`."""
+def check_measure(measure: str, meaning: Meaning = CLASSES) -> None:
+    """Raise ValueError unless the measure is one of `DistortionMeasure` and fits the answer."""
     if measure not in get_args(DistortionMeasure):
         raise ValueError(
             f"unknown distortion {measure!r}; one of {', '.join(get_args(DistortionMeasure))}"
         )
+    if measure == "kl" and meaning.kind != "softmax":
+        raise ValueError("the distortion 'kl' compares classes that exclude each other")
+    if measure == "maximise-target" and meaning.kind == "score":
+        raise ValueError("the distortion 'maximise-target' is for probabilities, not for scores")
 
 
 def distortion(
-    measure: DistortionMeasure, logits: Tensor, reference: Tensor, target: Tensor
+    measure: DistortionMeasure,
+    logits: Tensor,
+    reference: Tensor,
+    target: Tensor,
+    meaning: Meaning = CLASSES,
 ) -> Tensor:
     """Measure how far obfuscations move the classifier's answers.
 
-    Write ``q`` for the class probabilities of an obfuscation, ``p`` for those of its image, and
-    ``c`` for the explained class.
+    Write ``q`` for the probabilities of an obfuscation, ``p`` for those of its image, and ``c`` for
+    the explained class. Where the answer is scores, ``q`` and ``p`` are these.
 
     ``"relative"``
         ``((q[c] - p[c]) / p[c])**2``, the default of the explainers. It is 1 where ``q[c]`` is 0,
@@ -39,9 +49,9 @@ def distortion(
     ``"l2"``
         The Euclidean distance between ``q`` and ``p``, as in Figure 3 of the report.
     ``"kl"``
-        The Kullback-Leibler divergence ``sum(q * log(q / p))``.
+        The Kullback-Leibler divergence ``sum(q * log(q / p))``, for classes only.
     ``"maximise-target"``
-        ``(1 - q[c])**2``.
+        ``(1 - q[c])**2``, for probabilities only.
 
     Parameters
     ----------
@@ -53,6 +63,9 @@ def distortion(
         ``(N, classes)``, the answers to the images themselves, as logits.
     target : Tensor
         ``(N,)`` int64, the explained classes.
+    meaning : Meaning
+        How logits become scores, by default those of classes, and what a relative distortion
+        divides by.
 
     Returns
     -------
@@ -67,20 +80,19 @@ def distortion(
         log_probabilities = logits.log_softmax(-1)
         log_originals = reference.log_softmax(-1)[:, None]
         return (log_probabilities.exp() * (log_probabilities - log_originals)).sum(-1)
-    probabilities = logits.softmax(-1)
+    scores, originals = meaning.scores(logits), meaning.scores(reference)
     if measure == "l2":
-        changes = probabilities - reference.softmax(-1)[:, None]
-        distance: Tensor = torch.linalg.vector_norm(changes, dim=-1)
+        distance: Tensor = torch.linalg.vector_norm(scores - originals[:, None], dim=-1)
         return distance
     index = target[:, None]
-    original = reference.softmax(-1).gather(1, index)
-    indices = index[..., None].expand(-1, probabilities.shape[1], 1)
-    probability = probabilities.gather(-1, indices).squeeze(-1)
+    original = originals.gather(1, index)
+    indices = index[..., None].expand(-1, scores.shape[1], 1)
+    score = scores.gather(-1, indices).squeeze(-1)
     if measure == "maximise-target":
-        return (probability - 1).square()
-    change = probability - original
+        return (score - 1).square()
+    change = score - original
     if measure == "relative":
-        change = change / original.clamp_min(LEAST_PROBABILITY)
+        change = change / meaning.sizes(original).clamp_min(LEAST_PROBABILITY)
     return change.square()
 
 

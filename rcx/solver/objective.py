@@ -3,58 +3,23 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from rcx.classifiers.answers import CLASSES, Meaning
 from rcx.classifiers.classifier import ClassifierError
 from rcx.representations.representation import Representation
-from rcx.solver.distortion import DistortionMeasure, check_measure, distortion, steadied
+from rcx.solver.distortion import (
+    LEAST_PROBABILITY,
+    DistortionMeasure,
+    check_measure,
+    distortion,
+    steadied,
+)
 from rcx.solver.lanes import Lanes
 from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
-
-# Pixels in one pass through the network. A CPU's caches hold this many, and they fill a GPU.
-_PIXELS_PER_PASS = {"cpu": 2**20, "cuda": 2**24}
-
-
-class _Batch(NamedTuple):
-    """The obfuscations of one pass through the network.
-
-    Attributes
-    ----------
-    images : slice
-        The images, by their rows.
-    fields : Tensor
-        ``(F, C, K)``, noise fields.
-    signs : Tensor or None
-        ``(S,)``, signs with which each field is used.
-    share : float
-        Share of an image's samples that are in this pass.
-    """
-
-    images: slice
-    fields: Tensor
-    signs: Tensor | None
-    share: float
-
-
-class Answer(NamedTuple):
-    """The classifier's answers to the obfuscations of N masks.
-
-    Attributes
-    ----------
-    distortion : Tensor
-        ``(N,)``, means over the noise samples.
-    probabilities : Tensor
-        ``(N, classes)``, means over the noise samples.
-    distortion_error : Tensor
-        ``(N,)``, standard errors of the mean distortions.
-    """
-
-    distortion: Tensor
-    probabilities: Tensor
-    distortion_error: Tensor
+from rcx.solver.passes import Answer, Pass, split_passes, usual_chunk
 
 
 class Objective:
@@ -79,6 +44,8 @@ class Objective:
         Whether to clamp obfuscations to [0, 1].
     antithetic : bool
         Whether to use each noise field with both signs.
+    meaning : Meaning
+        How logits become scores, by default those of classes.
     chunk : int, optional
         Largest number of obfuscations in one pass through the network. A pass holds at least those
         of one noise field. Memory grows with it; results depend on it by rounding only. None
@@ -103,23 +70,24 @@ class Objective:
         measure: DistortionMeasure,
         clamp: bool = True,
         antithetic: bool = True,
+        meaning: Meaning = CLASSES,
         chunk: int | None = None,
         first: int = 0,
     ) -> None:
-        check_measure(measure)
+        check_measure(measure, meaning)
         if chunk is not None and chunk < 1:
             raise ValueError(f"chunk must be at least 1 obfuscation per pass, got {chunk}")
         self.lanes = classifier if isinstance(classifier, Lanes) else Lanes(classifier, 1)
         self.representation = representation
-        self.measure, self.clamp = measure, clamp
+        self.measure, self.clamp, self.meaning = measure, clamp, meaning
         self.logits, self.target = logits, target
         self.numbers = torch.arange(first, first + len(images))
         self.coefficients = representation.analyse(images)
         self.noise = adaptive_gaussian(self.coefficients, representation.bands)
         self.signs = torch.tensor((1.0, -1.0)).to(images) if antithetic else None
-        pixels = _PIXELS_PER_PASS.get(images.device.type, 2**20)
         self.samples_per_field = 2 if antithetic else 1
-        self.chunk = chunk or max(2, pixels // (images.shape[-1] * images.shape[-2]))
+        self.chunk = chunk or usual_chunk(images)
+        self._check_scores()
 
     def __len__(self) -> int:
         return len(self.coefficients)
@@ -134,9 +102,22 @@ class Objective:
         return selection
 
     @property
+    def scores(self) -> Tensor:
+        """Probabilities or scores ``(N, classes)`` of the images themselves."""
+        return self.meaning.scores(self.logits)
+
+    @property
     def probability(self) -> Tensor:
-        """Probabilities ``(N,)`` of the explained classes for the images themselves."""
-        return self.logits.softmax(-1).gather(1, self.target[:, None]).squeeze(1)
+        """Probabilities or scores ``(N,)`` of the explained classes for the images themselves."""
+        return self.scores.gather(1, self.target[:, None]).squeeze(1)
+
+    def kept(self, scores: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Whether scores ``(n, classes)`` of obfuscations keep the answers, ``(n,)`` bool.
+
+        ``rows`` ``(n,)`` are the images that the scores are of; by default all, in order.
+        """
+        rows = torch.arange(len(scores), device=scores.device) if rows is None else rows
+        return self.meaning.kept(self.scores[rows], scores, self.target[rows])
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
         """Draw standard normal fields ``(F, C, K)`` for at least this many samples per image.
@@ -181,17 +162,22 @@ class Objective:
         """
 
         @torch.enable_grad()
-        def derivative(classifier: nn.Module, batch: _Batch) -> tuple[Tensor, Tensor]:
+        def derivative(classifier: nn.Module, batch: Pass) -> tuple[Tensor, Tensor]:
             images = rows[batch.images]
             part = mask[batch.images].detach().requires_grad_()
             logits = self._logits(classifier, part, batch, images)
             distances = self._distances(logits, images)
+            if not distances.requires_grad:
+                raise ClassifierError(
+                    "no gradient reaches the image through the classifier: it computes under "
+                    "torch.no_grad, detaches a tensor, or takes an argmax"
+                )
             steady = steadied(self.measure, distances).mean(1) * batch.share
             (gradient,) = torch.autograd.grad(steady.sum(), part)
             return distances.detach().mean(1) * batch.share, gradient
 
         distortion, gradient = mask.new_zeros(len(mask)), torch.zeros_like(mask)
-        batches = self._batches(len(mask), fields)
+        batches = split_passes(len(mask), fields, self.signs, self.chunk, self.lanes.parts)
         parts = self.lanes.map(derivative, batches)
         for batch, (distortion_part, gradient_part) in zip(batches, parts, strict=True):
             distortion[batch.images] += distortion_part
@@ -220,23 +206,23 @@ class Objective:
         rows = torch.arange(len(mask), device=mask.device) if rows is None else rows
         samples = len(fields) * self.samples_per_field
         mean, square = mask.new_zeros(len(mask)), mask.new_zeros(len(mask))
-        probabilities = torch.zeros_like(self.logits[rows])
+        scores = torch.zeros_like(self.logits[rows])
 
         @torch.no_grad()
-        def measurement(classifier: nn.Module, batch: _Batch) -> tuple[Tensor, Tensor]:
+        def measurement(classifier: nn.Module, batch: Pass) -> tuple[Tensor, Tensor]:
             images = rows[batch.images]
             logits = self._logits(classifier, mask[batch.images], batch, images)
-            return self._distances(logits, images), logits.softmax(-1)
+            return self._distances(logits, images), self.meaning.scores(logits)
 
-        batches = self._batches(len(mask), fields)
+        batches = split_passes(len(mask), fields, self.signs, self.chunk, self.lanes.parts)
         parts = self.lanes.map(measurement, batches)
         for batch, (distances, answers) in zip(batches, parts, strict=True):
             mean[batch.images] += distances.sum(1) / samples
             square[batch.images] += distances.square().sum(1) / samples
-            probabilities[batch.images] += answers.sum(1) / samples
+            scores[batch.images] += answers.sum(1) / samples
         self._check(mean, rows)
         variance = (square - mean.square()).clamp_min(0)
-        return Answer(mean, probabilities, (variance / samples).sqrt())
+        return Answer(mean, scores, (variance / samples).sqrt())
 
     def ends(self, fields: Tensor) -> tuple[Tensor, Tensor]:
         """Distortions ``(N,)`` of the images themselves, and those of the empty masks."""
@@ -244,26 +230,7 @@ class Objective:
         whole = self._distances(self.logits[:, None], rows).squeeze(1)
         return whole, self.answer(torch.zeros_like(self.coefficients[:, 0]), fields).distortion
 
-    def _batches(self, images: int, fields: Tensor) -> list[_Batch]:
-        """Split images and noise fields into passes of at most ``chunk`` obfuscations.
-
-        Where there are enough obfuscations, there is a pass for every lane, even if only one lane
-        is free. If one image meets one noise field with both signs, each pass has one of the signs.
-        """
-        if images == len(fields) == 1 < self.lanes.parts and self.signs is not None:
-            image = slice(0, 1)
-            return [_Batch(image, sign * fields, None, 1 / len(self.signs)) for sign in self.signs]
-        per_field = self.samples_per_field
-        per_part = -(-images * len(fields) * per_field // self.lanes.parts)
-        most_fields = max(per_field, min(self.chunk, per_part)) // per_field
-        images_per_pass = max(1, most_fields // min(len(fields), most_fields))
-        return [
-            _Batch(slice(start, start + images_per_pass), part, self.signs, len(part) / len(fields))
-            for start in range(0, images, images_per_pass)
-            for part in torch.split(fields, most_fields)
-        ]
-
-    def _logits(self, classifier: nn.Module, mask: Tensor, batch: _Batch, rows: Tensor) -> Tensor:
+    def _logits(self, classifier: nn.Module, mask: Tensor, batch: Pass, rows: Tensor) -> Tensor:
         """Classify the obfuscations of one pass: logits ``(n, L, classes)``."""
         noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
         obfuscations = obfuscate(
@@ -280,6 +247,15 @@ class Objective:
         logits: Tensor = classifier(flat)
         return logits.view(*obfuscations.shape[:2], -1)
 
+    def _check_scores(self) -> None:
+        """Refuse scores of 0 if a change is to be relative to the score's own size."""
+        zero = self.meaning.sizes(self.probability) < LEAST_PROBABILITY
+        if self.measure == "relative" and self.meaning.kind == "score" and bool(zero.any()):
+            raise ClassifierError(
+                f"the score of image {int(self.numbers[zero.cpu()][0])} is 0, so that no change "
+                "can be relative to it: give scale=, the change that counts as large"
+            )
+
     def _check(self, distortion: Tensor, rows: Tensor) -> None:
         invalid = ~distortion.isfinite()
         if invalid.any():
@@ -289,4 +265,4 @@ class Objective:
             )
 
     def _distances(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return distortion(self.measure, logits, self.logits[rows], self.target[rows])
+        return distortion(self.measure, logits, self.logits[rows], self.target[rows], self.meaning)

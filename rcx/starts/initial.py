@@ -182,6 +182,6 @@ def uniform_level(
     while bool((upper - lower > 1).any()):
         middle = ((upper + lower) // 2).clamp_min(1)
         mask = torch.maximum((middle.to(zeros) * step)[:, None], bounds)
-        kept = objective.answer(mask, fields).probabilities.argmax(1) == objective.target
+        kept = objective.kept(objective.answer(mask, fields).scores)
         upper, lower = torch.where(kept, middle, upper), torch.where(kept, lower, middle)
     return upper.to(zeros) * step

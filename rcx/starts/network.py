@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from itertools import pairwise
@@ -41,9 +42,17 @@ class StartNetwork(nn.Module):
         The shape of the network and what it is trained for.
     history : mapping, optional
         How the network was trained, as plain JSON values. The file holds it too.
+    first_rate : float
+        Entry of every mask that the untrained network predicts, in (0, 1).
     """
 
-    def __init__(self, settings: StartSettings, history: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        settings: StartSettings,
+        history: Mapping[str, Any] | None = None,
+        *,
+        first_rate: float = 0.5,
+    ) -> None:
         super().__init__()
         self.settings, self.history = settings, dict(history or {})
         if len(settings.widths) != len(settings.channels):
@@ -63,7 +72,8 @@ class StartNetwork(nn.Module):
             for width, count in zip(widths, settings.channels, strict=True)
         )
         for parameter in self.answer.parameters():
-            nn.init.zeros_(parameter)  # an untrained network predicts 0.5 everywhere
+            is_bias = parameter.ndim == 1
+            nn.init.constant_(parameter, math.log(first_rate / (1 - first_rate)) * is_bias)
 
     def check(self, representation: Representation) -> None:
         """Raise ValueError unless the network was trained for this representation and size."""
@@ -162,7 +172,7 @@ class StartNetwork(nn.Module):
             scaled = odds * predicted[rows]
             mask[rows] = scaled / (scaled + 1 - predicted[rows])
             answer = objective.answer(mask[rows], fields, rows)
-            rows = rows[answer.probabilities.argmax(1) != objective.target[rows]]
+            rows = rows[~objective.kept(answer.scores, rows)]
             if not len(rows):
                 return mask
         mask[rows] = 1.0

@@ -1,4 +1,4 @@
-"""Training of a start network on the solver's objective, without explanations."""
+"""Training of a start network, on the solver's objective or on explanations."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import json
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
 
-from rcx.classifiers.classifier import Classifier, inference_copy
+from rcx.classifiers.classifier import Classifier
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.images.checks import checked_images
 from rcx.representations.representation import Representation
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.objective import Objective
-from rcx.starts.evidence import Evidence, StartSettings, gather_evidence, orientations
+from rcx.starts.evidence import Evidence, StartSettings, orientations
 from rcx.starts.network import StartNetwork
+from rcx.starts.training_data import SolvedMasks, gather_data
 from rcx.starts.training_settings import TrainingSettings
 from rcx.system.files import packed, unpacked, write_whole
 from rcx.system.machine import versions
@@ -32,27 +35,6 @@ _TIMED_STEPS = 8
 TrainingProgress = Callable[[str, int, int, float], None]
 """A function that is called with the name of the work, the amount of it that is done, the amount of
 it in all, and the mean loss."""
-
-
-class TrainingData(NamedTuple):
-    """Images to learn from, with the evidence for each, in a form that needs little memory.
-
-    Attributes
-    ----------
-    images : Tensor
-        ``(N, C, H, W)`` uint8.
-    logits : Tensor
-        ``(N, classes)``, the classifier's answers.
-    slopes : Tensor
-        ``(N, P, K)``, the inverse hyperbolic sine of the slopes, in half precision.
-    distortions : Tensor
-        ``(N, P)``, distortions at the probes.
-    """
-
-    images: Tensor
-    logits: Tensor
-    slopes: Tensor
-    distortions: Tensor
 
 
 class Trainer:
@@ -76,6 +58,9 @@ class Trainer:
         Whether obfuscations are clamped to [0, 1].
     device : str or torch.device
         Device to train on. ``"auto"`` takes a GPU if there is one.
+    solved : SolvedMasks, optional
+        Masks of the explanations of these images, which the network then learns to predict. By
+        default, it learns from the objective alone, which takes many more steps.
     report : callable, optional
         Called with the progress, as the name of the work (``"looking"`` or ``"training"``), the
         amount of it that is done, the amount of it in all, and the mean loss.
@@ -97,6 +82,7 @@ class Trainer:
         measure: DistortionMeasure = "relative",
         clamp: bool = True,
         device: str | torch.device = "auto",
+        solved: SolvedMasks | None = None,
         report: TrainingProgress | None = None,
     ) -> None:
         images = checked_images(images)
@@ -121,10 +107,19 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(settings.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)  # torch draws initial weights from this generator
-            self.network = StartNetwork(network_settings).to(self.device)
+            rate = 0.5 if solved is None else float(solved.masks.float().mean())
+            self.network = StartNetwork(network_settings, first_rate=rate).to(self.device)
         self.optimiser = torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
         self.step, self.loss, self.seconds = 0, math.nan, 0.0
-        self.data = self._gather((255 * images).round().to(torch.uint8))
+        self.solved = solved
+        self.data = gather_data(
+            (255 * images).round().to(torch.uint8),
+            self._objective,
+            network_settings,
+            self.generator,
+            settings.batch_size,
+            partial(self.report, "looking"),
+        )
         self.images_hash = hashlib.sha256(self.data.images.numpy().tobytes()).hexdigest()
 
     def _objective(self, images: Tensor, logits: Tensor | None = None) -> Objective:
@@ -139,19 +134,8 @@ class Trainer:
             logits.argmax(1),
             measure=self.measure,
             clamp=self.clamp,
+            meaning=self.model.meaning,
         )
-
-    def _gather(self, images: Tensor) -> TrainingData:
-        """Gather the evidence of every image once, because it costs more than a training step."""
-        logits, slopes, distortions = [], [], []
-        for start in range(0, len(images), self.settings.batch_size):
-            objective = self._objective(images[start : start + self.settings.batch_size])
-            evidence = gather_evidence(objective, self.network.settings, self.generator)
-            logits.append(objective.logits.cpu())
-            slopes.append(evidence.slopes.asinh().half().cpu())
-            distortions.append(evidence.distortions.cpu())
-            self.report("looking", min(len(images), start + len(objective)), len(images), math.nan)
-        return TrainingData(images, *(torch.cat(parts) for parts in (logits, slopes, distortions)))
 
     def train(self, until: int | None = None) -> None:
         """Take all steps that are left, or those up to the number ``until``."""
@@ -168,6 +152,7 @@ class Trainer:
             "training": self.settings.model_dump(),
             "images": len(self.data.images),
             "images_hash": self.images_hash,
+            "explanations": self.solved is not None,
             "steps": self.step,
             "loss": self.loss,
             "seconds": self.seconds,
@@ -253,30 +238,42 @@ class Trainer:
         self.generator.set_state(tensors["generator"])
 
     def _task(self) -> dict[str, str]:
-        """The images and the network's settings, by which a checkpoint is recognised."""
-        return {"images": self.images_hash, "for": self.network.settings.model_dump_json()}
+        """What a checkpoint is recognised by: images, masks and the network's settings."""
+        masks = "" if self.solved is None else self.solved.fingerprint
+        return {"images": self.images_hash + masks, "for": self.network.settings.model_dump_json()}
 
     def _take_step(self) -> float:
-        """Take one step, and return its loss at the full price of the rate."""
+        """Take one step, and return its loss."""
         settings, data, device = self.settings, self.data, self.device
         batch = torch.randint(len(data.images), (settings.batch_size,), generator=self.generator)
         low, high = (math.log(end) for end in settings.lambda_k)
         shares = torch.rand(settings.batch_size, generator=self.generator, dtype=torch.float32)
         lambda_k = (low + (high - low) * shares).exp().to(device)
+        if self.solved is not None:
+            lambda_k = self.solved.lambda_k[batch].to(device)
         objective = self._objective(data.images[batch], data.logits[batch])
         evidence = Evidence(
             data.slopes[batch].float().sinh().to(device), data.distortions[batch].to(device)
         )
         mask = self.network(objective, evidence, lambda_k)
-        fields = objective.draw(settings.samples, self.generator)
-        rows = torch.arange(len(mask), device=device)
-        distortion, slope = objective.gradient(mask.detach(), fields, rows)
-        price = settings.price(self.step) * lambda_k
         for group in self.optimiser.param_groups:
             group["lr"] = settings.step_size(self.step)
         self.optimiser.zero_grad()
-        mask.backward((slope + price[:, None] / mask.shape[1]) / len(mask))
+        if self.solved is not None:
+            loss = binary_cross_entropy(mask, self.solved.masks[batch].to(mask))
+            loss.backward()
+        else:
+            loss = self._descend(objective, mask, lambda_k)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
+        return float(loss.detach())
+
+    def _descend(self, objective: Objective, mask: Tensor, lambda_k: Tensor) -> Tensor:
+        """Add the objective's gradient at predicted masks, and return its loss at full price."""
+        fields = objective.draw(self.settings.samples, self.generator)
+        rows = torch.arange(len(mask), device=mask.device)
+        distortion, slope = objective.gradient(mask.detach(), fields, rows)
+        price = self.settings.price(self.step) * lambda_k
+        mask.backward((slope + price[:, None] / mask.shape[1]) / len(mask))
         rate = mask.detach().mean(1)
-        return float((distortion + settings.caution * lambda_k * rate).mean())
+        return (distortion + self.settings.caution * lambda_k * rate).mean()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 from rcx.study.keys import image_seed
 from rcx.study.kinds import Result
 from rcx.study.outcomes import StudyFailure, TaskOutcome
@@ -66,7 +66,7 @@ class Computation:
     def _read(self, images: Sequence[tuple[int, Source]]) -> Iterator[StudyImage]:
         for position, source in images:
             try:
-                pixels, document = source.read(self.loaded.size[0])
+                pixels, document = source.read(self.loaded.size[0], self.loaded.classifier.channels)
             except (ImageError, MemoryError) as error:
                 self._add_failure(source, "image", error)
                 continue

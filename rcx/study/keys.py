@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from rcx.classifiers.answers import answer_name, answer_source
 from rcx.classifiers.classifier import Classifier
 from rcx.evaluate.baselines import Baseline
 from rcx.evaluate.curves import CurveProtocol, Direction
@@ -19,7 +20,7 @@ from rcx.representations.representation import Representation
 from rcx.solver.distortion import DistortionMeasure
 from rcx.starts.initial import start_name
 
-RESULTS = 3
+RESULTS = 4
 """Format of the results. Raise it when the same settings give other results than before: what is
 stored then counts as of an earlier format, and is neither read nor overwritten."""
 
@@ -60,16 +61,27 @@ class Key:
 
 
 def classifier_document(classifier: Classifier) -> Document:
-    """Describe a classifier for keys: its name, its weights, and how it scales colours."""
-    scale = {
+    """Describe a classifier for keys: its name, its weights, and its answer.
+
+    The document also says how colours are normalised.
+    """
+    colours = {
         name: None if buffer is None else [float(value) for value in buffer.flatten()]
         for name, buffer in (("mean", classifier.mean), ("std", classifier.std))
     }
+    answer: Document = {}
+    if classifier.answer != "softmax":  # so that keys are those of versions without other answers
+        answer = {
+            "answer": answer_name(classifier.answer),
+            "answer_source": answer_source(classifier.answer),
+            "scale": classifier.meaning.scale,
+        }
     return {
         "name": classifier.name,
         "weights": classifier.weights_hash,
         "normalize": classifier.normalize,
-        **scale,
+        **colours,
+        **answer,
     }
 
 

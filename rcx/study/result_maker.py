@@ -10,7 +10,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from rcx.classifiers.classifier import Classifier, checked_logits, inference_copy
+from rcx.classifiers.classifier import Classifier, checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.evaluate.baselines import Baseline, attribution
 from rcx.evaluate.curve_measurement import rate_distortion_curve
 from rcx.evaluate.rankings import Ranking

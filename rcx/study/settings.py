@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from rcx.classifiers.profiles import ProfileName
 from rcx.evaluate.baselines import Baseline
 from rcx.evaluate.curves import CurveProtocol, Direction
-from rcx.images.decoding import LARGEST, SMALLEST, Fit
+from rcx.images.checks import LARGEST, SMALLEST
+from rcx.images.decoding import Fit
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.settings import Preset, SolverSettings
 from rcx.starts.initial import Start
@@ -165,6 +166,11 @@ class RunSettings(_Table):
         Name of the classifier, see `rcx.load_classifier`.
     normalize : bool or list of bool
         Whether the classifier normalises colours; both values for one variant each.
+    answer : str
+        What the classifier's output means, see `rcx.load_classifier`; a function by its name, as
+        ``"module:function"`` or ``"file.py:function"``.
+    scale : float, optional
+        The change of a score that counts as large, see `rcx.load_classifier`.
     size : int, optional
         Height and width of the images, in pixels; by default the study's.
     n_images : int, optional
@@ -188,6 +194,8 @@ class RunSettings(_Table):
     normalize: Annotated[
         tuple[bool, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=2)
     ] = (True,)
+    answer: Name = "softmax"
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     size: Annotated[int, Field(ge=SMALLEST, le=LARGEST)] | None = None
     n_images: Count | None = None
     seeds: Annotated[tuple[StudySeed, ...], Field(min_length=1)] | None = None
@@ -217,7 +225,7 @@ class StudySettings(_Table):
 
     Attributes
     ----------
-    profile : {"sample", "imagenet"}, optional
+    profile : {"photos", "sample", "imagenet"}, optional
         Set of images, see `rcx.classifiers.load_profile`.
     images : str or list of str, optional
         Image files, and folders of them, instead of a profile.

@@ -33,7 +33,7 @@ def shipped_settings(profile: str) -> StudySettings:
 
     Parameters
     ----------
-    profile : {"sample", "imagenet"}
+    profile : {"photos", "sample", "imagenet"}
         Name of the study.
 
     Raises
@@ -134,7 +134,13 @@ def _changed(
 ) -> StudySettings:
     table = settings.model_dump() | changes
     table["runs"] = [run | run_changes for run in table["runs"]]
-    return checked_settings(table, "the options")
+    images = table["images"]
+    if images is None:
+        return checked_settings(table, "the options")
+    # the names of files need not be text, and JSON, by which settings are checked, holds only text
+    table["images"] = [ascii(name) for name in images]
+    checked = checked_settings(table, "the options")
+    return checked.model_copy(update={"images": tuple(images)})
 
 
 def _is_short(details: ErrorDetails) -> bool:

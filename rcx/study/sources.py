@@ -9,8 +9,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from rcx.classifiers.profiles import FIRST_SCENE_SEED, scene_names, shuffled_study_images
-from rcx.images.decoding import Fit, ImageError, read_image
+from rcx.classifiers.profiles import FIRST_SCENE_SEED, FITS, photographs, scene_names
+from rcx.images.checks import ImageError
+from rcx.images.decoding import Fit, read_image
 from rcx.images.reading import find_images
 from rcx.images.scenes import draw_scenes
 from rcx.study.keys import Document
@@ -53,30 +54,34 @@ class Source:
         """Path of the file, or name of the scene, as failures are reported."""
         return self.name if self.path is None else str(self.path)
 
-    def read(self, size: int) -> tuple[Tensor, Document]:
+    def read(self, size: int, channels: int = 3) -> tuple[Tensor, Document]:
         """Read the image.
 
         Parameters
         ----------
         size : int
             Height and width, in pixels.
+        channels : int
+            Number of channels.
 
         Returns
         -------
         Tensor, dict
-            The image ``(3, size, size)`` in [0, 1], and its document.
+            The image ``(channels, size, size)`` in [0, 1], and its document.
 
         Raises
         ------
         ImageError
-            If the file cannot be read, or changes while it is read.
+            If the file cannot be read, or changes while it is read, or a scene has other channels.
         """
         if self.path is None:
             image = draw_scenes(1, seed=self.seed, size=size, first=self.scene).images[0]
+            if channels != len(image):
+                raise ImageError(f"scenes have 3 channels, and the classifier takes {channels}")
             digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()
             return image, {"sha256": digest, "size": size, "fit": None}
         document = self.document(size)
-        image = read_image(self.path, size, fit=self.fit)
+        image = read_image(self.path, size, fit=self.fit, channels=channels)
         if self.document(size) != document:
             raise ImageError("the file was changed while it was read")
         return image, document
@@ -121,9 +126,10 @@ def find_sources(settings: StudySettings) -> tuple[list[Source], list[StudyFailu
     failures: list[StudyFailure] = []
     if settings.profile == "sample":
         sources = _scenes(max(counts, default=_DEFAULT_SCENES), FIRST_SCENE_SEED + settings.seed)
-    elif settings.profile == "imagenet":
+    elif settings.profile is not None:
         sources = [
-            Source(path.stem, label, path) for path, label in shuffled_study_images(settings.seed)
+            Source(name, label, path, fit=FITS[settings.profile])
+            for name, path, label in photographs(settings.profile, settings.seed)
         ]
     else:
         paths, unread = find_images(settings.images or (), unique=True)

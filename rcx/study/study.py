@@ -8,9 +8,9 @@ from itertools import groupby
 
 import torch
 
-from rcx.classifiers.classifier import inference_copy
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 from rcx.study.computation import Computation
 from rcx.study.keys import Key
 from rcx.study.outcomes import StudyFailure, TaskOutcome

@@ -116,7 +116,9 @@ class LoadedVariant:
 
     def __init__(self, variant: Variant, hardware: Hardware) -> None:
         self.variant, self.threads = variant, hardware.threads
-        self.classifier = _classifier(variant.run.classifier, variant.normalize)
+        self.classifier = _classifier(
+            variant.run.classifier, variant.normalize, variant.run.answer, variant.run.scale
+        )
         if self.classifier.weights_hash != variant.weights:
             raise WeightsError(
                 f"{self.classifier.name} has other weights on this machine than where the study "
@@ -156,10 +158,11 @@ class LoadedVariant:
         for explainer in self.explainers.values():
             if isinstance(explainer.start, StartNetwork):
                 explainer.start.check(explainer.representation(self.size))
+        grey = torch.full((1, self.classifier.channels, *self.size), 0.5)
         if self.variant.run.rollout:
-            rollout(self.classifier, torch.full((1, 3, *self.size), 0.5))
+            rollout(self.classifier, grey)
         for name in self.variant.run.baselines:
-            check_applies(name, self.classifier)
+            check_applies(name, self.classifier, grey)
 
 
 @lru_cache(maxsize=16)
@@ -185,7 +188,7 @@ def variants_of(settings: StudySettings) -> list[Variant]:
         complete = run.model_copy(update={"methods": methods})
         for seed in run.seeds or (settings.seed,):
             for normalize in run.normalize:
-                classifier = _classifier(run.classifier, normalize)
+                classifier = _classifier(run.classifier, normalize, run.answer, run.scale)
                 size = image_size(classifier, run.size or settings.size)
                 weights = classifier.weights_hash
                 variants.append(
@@ -195,8 +198,8 @@ def variants_of(settings: StudySettings) -> list[Variant]:
 
 
 @lru_cache(maxsize=4)
-def _classifier(name: str, normalize: bool) -> Classifier:
-    return load_classifier(name, normalize=normalize)
+def _classifier(name: str, normalize: bool, answer: str, scale: float | None) -> Classifier:
+    return load_classifier(name, normalize=normalize, answer=answer, scale=scale)
 
 
 def _explainer(

@@ -16,7 +16,8 @@ from networks import (
 )
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import Classifier, inference_copy
+from rcx.classifiers.classifier import Classifier
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.loading import load_classifier
 
 

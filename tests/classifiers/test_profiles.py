@@ -8,7 +8,8 @@ import torch
 
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.profiles import load_profile
-from rcx.images.decoding import ImageError
+from rcx.evaluate.selection import doubtful_images
+from rcx.images.checks import ImageError
 
 
 def test_the_sample_needs_no_files_and_knows_its_objects(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,10 +52,27 @@ def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RCX_ASSETS", raising=False)
     with pytest.raises(ImageError, match="RCX_ASSETS"):
         load_profile("imagenet", n_images=1, seed=0)
-    with pytest.raises(ValueError, match="unknown profile 'cifar'; one of 'sample', 'imagenet'"):
+    with pytest.raises(ValueError, match="unknown profile 'cifar'; one of 'photos', 'sample'"):
         load_profile("cifar", n_images=1, seed=0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="n_images"):
         load_profile("sample", n_images=0, seed=0)
+
+
+def test_the_packaged_photographs_and_their_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RCX_ASSETS", raising=False)
+    profile = load_profile("photos", n_images=7, seed=3)
+    assert profile.images.shape == (7, 3, 224, 224)
+    assert profile.names[:4] == ("cat", "espresso", "rocket", "pagoda")
+    assert profile.labels[0] == 285
+    assert bool((profile.labels[profile.labels >= 0] < 1000).all())
+    with torch.no_grad():
+        probabilities = profile.classifier.probabilities(profile.images)
+    right = probabilities.argmax(1) == profile.labels
+    assert right[:4].all(), [profile.classifier.label(int(k)) for k in probabilities.argmax(1)]
+    chosen = doubtful_images(probabilities, profile.labels, first=2, doubtful=3)
+    assert chosen[:2].tolist() == [0, 1]
+    with pytest.raises(ValueError, match="photos has 7 images, not 8"):
+        load_profile("photos", n_images=8, seed=0)
 
 
 @pytest.mark.assets

@@ -40,15 +40,15 @@ def torchvision_transformer() -> nn.Module:
 @pytest.mark.parametrize(
     ("model", "input_size", "expected"),
     [
-        (small_cnn, 224, 256),
-        (small_cnn, None, 256),
-        (small_cnn, 299, 256),
+        (small_cnn, 224, 224),
+        (small_cnn, None, 224),
+        (small_cnn, 299, 299),
         (small_cnn, 128, 128),
         (timm_transformer, 224, 224),
         (torchvision_transformer, 224, 224),
     ],
 )
-def test_the_studys_size_if_the_model_takes_it(
+def test_the_size_that_the_model_was_made_for(
     model: Callable[[], nn.Module], input_size: int | None, expected: int
 ) -> None:
     assert image_size(load_classifier(model(), input_size=input_size)) == expected

@@ -11,7 +11,8 @@ import torchvision
 from networks import batch_norms, normalise, random_images
 from safetensors.torch import save_file
 
-from rcx.classifiers.classifier import checked_logits, inference_copy
+from rcx.classifiers.classifier import checked_logits
+from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.sample import SAMPLE_MEAN
 from rcx.classifiers.weights import WeightsError

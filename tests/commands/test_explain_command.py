@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from fuzzed import fuzzed_folder
 from PIL import Image
 from safetensors.torch import load_file
 from studies import RCX, Command, typed
@@ -126,6 +127,20 @@ def test_options_reach_the_explanation(photos: Path, tmp_path: Path) -> None:
     assert "haar" in explanation.settings["representation"]
 
 
+def test_a_function_in_a_file_is_the_answer(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "scores.py").write_text("def rather(z):\n    return z[:, 0] - z[:, 1]\n")
+    answer = ["--answer", f"{tmp_path / 'scores.py'}:rather", "--scale", "2"]
+    code, output = explain(photos, *SMALL, *answer, "--out", tmp_path / "out")
+    assert code == 0, output
+    assert "score" in output
+    explanation = Explanation.load(tmp_path / "out" / "scene0.safetensors")
+    assert explanation.settings["answer"] == "scores:rather"
+    assert explanation.settings["scale"] == 2
+    code, output = explain(photos, *SMALL, "--answer", "softplus", "--out", tmp_path / "out")
+    assert code == 2
+    assert "unknown answer 'softplus'" in output
+
+
 def test_an_empty_explanation_is_told_with_the_reason_and_the_remedy(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -152,7 +167,7 @@ def test_a_lost_label_is_told_with_the_remedy(photos: Path, tmp_path: Path) -> N
     explanations = [Explanation.load(tmp_path / f"{name}.safetensors") for name in names]
     lost = [each for each in explanations if not bool(each.label_kept)]
     assert lost and not any(bool(each.empty) for each in lost)
-    assert f"{len(lost)} explanations lost the label, as another class is the most" in output
+    assert f"{len(lost)} explanations lost the label: a smaller" in output
     assert "a smaller --lambda-k or --pixel-lambda-k keeps more" in output
 
 
@@ -191,7 +206,9 @@ def test_a_parameter_that_makes_no_sense(
 def test_no_photos_and_no_network(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert explain()[0] == 2
+    code, output = explain()
+    assert code == 2
+    assert "no photos were given; name files or folders" in output
 
     def unavailable(name: str) -> nn.Module:
         raise WeightsUnavailableError(f"{name} needs its weights")
@@ -199,7 +216,7 @@ def test_no_photos_and_no_network(
     monkeypatch.setattr("rcx.classifiers.loading.named_model", unavailable)
     code, output = explain(photos, "--out", tmp_path)
     assert code == 1
-    assert "Error: torchvision/mobilenet_v3_small needs its weights" in output
+    assert "Error: packaged/efficientnet_lite0 needs its weights" in output
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_the_work(
@@ -233,6 +250,39 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(photos: Path, tmp_pat
     ):
         assert line in output
     assert output.count("Failed: ") == 6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="makes pipes and links")
+def test_a_folder_of_every_kind_of_file(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    expected = fuzzed_folder(folder, seed=11)
+    options = [*QUICK, "--size", 16, "--levels", 2, "--steps", 1, "--samples", 1]
+    process = subprocess.run(
+        [RCX, "explain", folder, *map(str, options), "--out", "o"],
+        text=True,
+        cwd=tmp_path,
+        capture_output=True,
+        errors="replace",
+        check=False,
+    )
+    failed = [line for line in process.stderr.splitlines() if line.startswith("Failed: ")]
+    assert process.returncode == 1, process.stderr
+    assert len(failed) == len(expected.unreadable), failed
+    for name in expected.unreadable:
+        assert sum(f"{os.sep}{name}: " in line for line in failed) == 1, name
+    assert len(files(tmp_path / "o")) == 2 * len(expected.readable)
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("options", [["--images"], []])
+def test_a_pattern_that_the_shell_expands(photos: Path, tmp_path: Path, options: list[str]) -> None:
+    paths = sorted(photos.iterdir())
+    code, output = explain(*options, *paths, *SMALL, "--out", tmp_path / "o")
+    assert code == 0, output
+    assert len(files(tmp_path / "o")) == 4
 
 
 def test_nothing_that_can_be_read(tmp_path: Path) -> None:

@@ -50,6 +50,27 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         return out, run("train-start", "--images", photos, "--out", out, "--held-out", 2, *LEARN)
 
 
+def test_a_network_learns_from_explanations(photos: Path, tmp_path: Path) -> None:
+    explained = ["explain", photos, "--model", "sample/cnn", "--steps", 3, "--size", 32]
+    assert run(*explained, "--pixel-rde", "--out", tmp_path).exit_code == 1  # one photo is broken
+    out = tmp_path / "start" / "start.safetensors"
+    out.parent.mkdir()
+    given = ["train-start", "--explanations", tmp_path, "--out", out, "--held-out", 0]
+    result = run(*given, "--steps", 2)
+    assert result.exit_code == 0, result.output
+    network = rcx.StartNetwork.load(out)
+    assert network.settings.lambda_k == (20, 20)
+    assert network.settings.size == (32, 32)
+    assert network.history["images"] == 7
+    assert network.history["explanations"] is True
+    result = run(*given, "--steps", 2, "--no-normalize")
+    assert result.exit_code == 2
+    assert "has another normalize than the start is for" in result.output
+    (tmp_path / "start" / "start.safetensors").unlink()
+    result = run(*given[:2], tmp_path / "3.safetensors", *given[3:])
+    assert "there are 1 explanation of predicted classes" in result.output
+
+
 def test_a_folder_of_photos_gives_a_network(trained: tuple[Path, Result]) -> None:
     out, result = trained
     assert result.exit_code == 0, result.output
@@ -103,7 +124,7 @@ def test_an_interrupted_training_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "timm/tf_mobilenetv3_small_100"], "--images must name a folder"),
+        (["--model", "timm/tf_mobilenetv3_small_100"], "--images must name photos, or a folder"),
         (["--lambda-k", "5", "-1"], "lambda_k must be a positive number"),
         (["--lambda-k", "5", "2"], "the range of lambdas must rise"),
         (["--out", "nowhere/start.safetensors"], "there is no folder nowhere"),
@@ -126,7 +147,10 @@ def test_too_few_photos_are_not_enough(photos: Path, tmp_path: Path) -> None:
     save_image(torch.rand(3, 48, 48, generator=seeded(0)), tmp_path / "one.png")
     result = run("train-start", "--images", tmp_path, "--out", tmp_path / "out.st")
     assert result.exit_code == 2
-    assert "1 photo in" in result.output
+    assert "1 photo can be read, and a network needs at least 4" in result.output
+    result = run("train-start", "--images", photos / "0.png", photos / "1.png", "--out", "x.st")
+    assert result.exit_code == 2
+    assert "2 photos can be read" in result.output
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import timm
 import torch
 import torchvision
 from helpers import Linear, seeded, smooth_images, tiny_cnn
-from torch import nn
+from torch import Tensor, nn
 
 import rcx
 from rcx.classifiers.classifier import ClassifierError
@@ -190,14 +190,44 @@ def test_convolutional_families() -> None:
     assert attribution("guided backprop", resnet, images).any()
     with pytest.raises(ClassifierError, match="ConvNeXt: it changes how gradients pass"):
         attribution("guided backprop", convnext, images)
-    assert "guided backprop" not in attributions(convnext, images)
+    with pytest.warns(UserWarning, match="left out: guided backprop does not apply to ConvNeXt"):
+        assert "guided backprop" not in attributions(convnext, images)
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
 def test_gradcam_does_not_apply_to_transformers(name: str) -> None:
     model = random_model(timm.create_model, name, num_classes=7)
-    with pytest.raises(ClassifierError, match="made by attention"):
+    with pytest.raises(ClassifierError, match="made from tokens"):
         attribution("GradCAM", model, smooth_images(1, (224, 224)))
+
+
+class SpatialAttention(nn.Module):
+    """A map of weights, as in convolutional block attention; no token attends to another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 1, 7, padding=3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = torch.cat((x.mean(1, keepdim=True), x.amax(1, keepdim=True)), 1)
+        weights: Tensor = self.conv(pooled).sigmoid()
+        return x * weights
+
+
+def test_gradcam_goes_by_what_a_network_does_and_not_by_names() -> None:
+    network = relu_cnn()
+    network.insert(1, SpatialAttention())
+    maps = attribution("GradCAM", network, IMAGES)
+    assert maps.shape == (len(IMAGES), *IMAGES.shape[-2:])
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_torchscript_network_loses_only_the_methods_that_do_not_apply() -> None:
+    network = torch.jit.trace(relu_cnn().eval(), IMAGES[:1])
+    with pytest.warns(UserWarning, match="left out"):
+        maps = attributions(network, IMAGES[:1])
+    assert {"integrated gradients", "SmoothGrad", "KernelSHAP"} <= set(maps)
 
 
 def test_baselines_go_through_the_same_curves() -> None:
@@ -236,6 +266,6 @@ def test_the_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, module, None)
     message = rf"other methods need {package}: pip install 'rcx\[baselines\]'"
     with pytest.raises(RuntimeError, match=message):
-        check_applies("SmoothGrad", rcx.load_classifier(tiny_cnn()))
+        check_applies("SmoothGrad", rcx.load_classifier(tiny_cnn()), IMAGES)
     with pytest.raises(RuntimeError, match=message):
         attributions(tiny_cnn(), IMAGES)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from rcx.classifiers.loading import load_classifier
 from rcx.commands.main import app
+from rcx.evaluate.device_timings import device_timings
 from rcx.evaluate.timings import curve_timings, solver_timings, transform_timings
 from rcx.images.scenes import draw_scenes
 
@@ -52,3 +53,20 @@ def test_an_unknown_profile_is_named() -> None:
     result = CliRunner().invoke(app, ["bench", "--profile", "smaple"])
     assert result.exit_code == 2
     assert "smaple" in result.output
+
+
+def test_a_device_is_timed_in_several_precisions_and_compared_with_the_cpu() -> None:
+    images, classifier = smooth_images(2, (32, 32)), load_classifier(tiny_cnn())
+    table = device_timings(classifier, images, "cpu")
+    assert list(table.index) == ["published solver, float32", "float32", "TF32", "bfloat16"]
+    assert (table["seconds"] > 0).all()
+    assert table["ratio"].iloc[0] == 1
+    assert table.loc["float32", "difference"] == 0
+    assert 0 < table.loc["bfloat16", "difference"] < 0.2
+    assert isinstance(classifier.model, type(tiny_cnn()))
+
+
+def test_a_device_that_cannot_be_used_is_named() -> None:
+    result = CliRunner().invoke(app, ["bench", "--device", "no-such-device"])
+    assert result.exit_code == 2
+    assert "no-such-device" in result.output

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pictures import picture
 
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 from rcx.images.imagenet import imagenet_class_names, imagenet_index, study_images
 from rcx.images.reading import ImageWarning, load_images
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pictures import picture, resized
 from PIL import Image
 
-from rcx.images.decoding import ImageError
+from rcx.images.checks import ImageError
 from rcx.images.reading import (
     ImageFailure,
     ImageWarning,

@@ -65,6 +65,20 @@ def test_the_page_on_ones_own_classifier_runs(
 
 
 @pytest.mark.usefixtures("few_steps")
+def test_the_page_on_other_answers_runs() -> None:
+    names = run("answers")
+    kinds = {"labels": "sigmoid", "ill": "sigmoid", "temperature": "score", "rather": "score"}
+    for name, kind in kinds.items():
+        assert names[name].meaning.kind == kind
+    for name in ("area", "similarity", "between", "vit"):
+        explainer = rcx.CartoonX(names[name])
+        explanation = explainer.explain(names["images"][:1])
+        assert bool(explanation.distortion.isfinite().all())
+    assert names["vit"].class_names == ("cat", "dog")
+    assert names["explanation"].quantity == "score"
+
+
+@pytest.mark.usefixtures("few_steps")
 def test_the_page_on_ones_own_representation_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -83,8 +83,8 @@ def test_answer_is_that_of_the_formula(antithetic: bool) -> None:
     objective = make_objective(tiny_cnn().double(), images, antithetic=antithetic, chunk=4)
     mask, fields = draw_mask(objective), objective.draw(6, seeded(2))
     answer = objective.answer(mask, fields)
-    assert answer.probabilities.shape == (3, 5)
-    torch.testing.assert_close(answer.probabilities.sum(1), torch.ones(3).double())
+    assert answer.scores.shape == (3, 5)
+    torch.testing.assert_close(answer.scores.sum(1), torch.ones(3).double())
     for image in range(3):
         samples = plain_samples(objective, image, mask[image], fields).detach()
         torch.testing.assert_close(answer.distortion[image], samples.mean())
@@ -125,7 +125,7 @@ def test_a_mask_of_ones_has_no_distortion_and_no_slope() -> None:
     answer = objective.answer(ones, fields)
     assert values.max() < 1e-9
     assert gradient.abs().max() < 1e-4
-    torch.testing.assert_close(answer.probabilities, objective.logits.softmax(-1))
+    torch.testing.assert_close(answer.scores, objective.logits.softmax(-1))
     assert answer.distortion_error.max() < 1e-6
 
 
@@ -228,7 +228,7 @@ def test_opposite_signs_estimate_the_same_with_less_variance() -> None:
         mask = torch.full((1, 16), 0.5, dtype=torch.float64)
         generator = seeded(0)
         answers = [objective.answer(mask, objective.draw(8, generator)) for _ in range(400)]
-        estimates[antithetic] = torch.stack([a.probabilities[0, 0] for a in answers])
+        estimates[antithetic] = torch.stack([a.scores[0, 0] for a in answers])
     spread = {antithetic: values.std() for antithetic, values in estimates.items()}
     error = (spread[True] ** 2 + spread[False] ** 2).sqrt() / 400**0.5
     assert (estimates[True].mean() - estimates[False].mean()).abs() < 4 * error

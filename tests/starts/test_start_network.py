@@ -22,6 +22,7 @@ from rcx.starts.evidence import StartSettings, gather_evidence
 from rcx.starts.initial import initial_mask
 from rcx.starts.network import StartNetwork
 from rcx.starts.training import Trainer
+from rcx.starts.training_data import SolvedMasks
 from rcx.starts.training_settings import TrainingSettings
 
 SHORT = SolverSettings.preset("short")
@@ -101,7 +102,7 @@ def test_a_mask_that_loses_the_class_is_made_denser_until_it_is_kept() -> None:
     mask = network.predict(objective, lambdas(6), seeded(0))
     bare = network(objective, gather_evidence(objective, network.settings, seeded(0)), lambdas(6))
     answer = objective.answer(mask, objective.draw(256, seeded(1)))
-    assert (answer.probabilities.argmax(1) == objective.target).float().mean() >= 5 / 6
+    assert (answer.scores.argmax(1) == objective.target).float().mean() >= 5 / 6
     assert (mask >= bare - 1e-6).all()
 
 
@@ -202,7 +203,7 @@ def test_damaged_files_are_refused(tmp_path: Path, kind: str, message: str) -> N
 # --- training
 
 
-def tiny_trainer(steps: int = 6, **changes: Any) -> Trainer:
+def tiny_trainer(steps: int = 6, solved: SolvedMasks | None = None, **changes: Any) -> Trainer:
     settings = TrainingSettings(steps=steps, batch_size=2, samples=2, **changes)
     return Trainer(
         rcx.load_classifier(tiny_cnn()),
@@ -212,7 +213,26 @@ def tiny_trainer(steps: int = 6, **changes: Any) -> Trainer:
         method="CartoonX",
         measure="probability",
         device="cpu",
+        solved=solved,
     )
+
+
+def test_training_on_explanations_learns_their_masks() -> None:
+    wavelets = Wavelets(24, "haar", 2)
+    coarse = torch.zeros(4, wavelets.length)
+    coarse[:, wavelets.bands[0].positions] = 1  # what each of the images keeps
+    solved = SolvedMasks(coarse, torch.full((4,), 20.0))
+    trainer = tiny_trainer(150, solved, learning_rate=0.02, lambda_k=(20.0, 20.0))
+    objective = make_objective(tiny_cnn(), smooth_images(4), representation=wavelets)
+    evidence = gather_evidence(objective, trainer.network.settings, seeded(1))
+    with torch.no_grad():
+        first = trainer.network(objective, evidence, lambdas(4))
+    torch.testing.assert_close(first, torch.full_like(first, float(coarse.mean())))
+    trainer.train()
+    with torch.no_grad():
+        predicted = trainer.network(objective, evidence, lambdas(4))
+    assert float(predicted[coarse == 1].mean()) > 0.9
+    assert float(predicted[coarse == 0].mean()) < 0.05
 
 
 def test_training_lowers_the_loss_and_says_how_it_was_done() -> None:

@@ -53,7 +53,7 @@ def scanned_level(objective: Objective, fields: Tensor) -> Tensor:
         for percent in range(99, 0, -1):
             mask = torch.full_like(like[:1], percent / 100)
             answer = objective.answer(mask, fields, row)
-            if answer.probabilities.argmax(1) != objective.target[image]:
+            if answer.scores.argmax(1) != objective.target[image]:
                 break
             level[image] = percent / 100
     return level
@@ -81,7 +81,7 @@ def test_just_below_the_uniform_level_the_class_is_lost() -> None:
     like = objective.coefficients[:, 0]
 
     def kept(at: Tensor) -> Tensor:
-        probabilities = objective.answer(at[:, None].expand_as(like), fields).probabilities
+        probabilities = objective.answer(at[:, None].expand_as(like), fields).scores
         return probabilities.argmax(1) == objective.target
 
     assert ((levels > 0) & (levels <= 1)).all()

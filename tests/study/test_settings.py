@@ -27,7 +27,10 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"profile": "sample"}, "runs is missing"),
         ({"profile": "sample", "runs": []}, "runs is empty"),
         ({"runs": [RUN]}, "either a profile or images"),
-        ({"profile": "x", "runs": [RUN]}, "profile: should be 'sample' or 'imagenet', not 'x'"),
+        (
+            {"profile": "x", "runs": [RUN]},
+            "profile: should be 'photos', 'sample' or 'imagenet', not 'x'",
+        ),
         ({"profile": "sample", "images": ["a"], "runs": [RUN]}, "either a profile or images"),
         ({"profile": "sample", "runs": [RUN, RUN]}, "the same run twice"),
         ({"profile": "sample", "runs": [RUN], "out": "../../x"}, "out: unknown field; known are"),
@@ -112,7 +115,7 @@ def test_files_that_hold_no_settings(tmp_path: Path, content: bytes, said: str) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--profile", "cifar"], "one of sample, imagenet"),
+        (["--profile", "cifar"], "one of photos, sample, imagenet"),
         (["--profile", "sample", "--settings", "x.toml"], "either --profile or --settings"),
         (["--settings", "missing.toml"], "No such file"),
         (["--settings", "/"], "not a file"),

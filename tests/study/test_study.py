@@ -223,7 +223,30 @@ def test_keys_do_not_change() -> None:
     assert [request.key.name[:8] for request in requests] == KEYS.split()
 
 
-KEYS = "8cb1ed8c d4242d38 6bea69da 128e11f1 0c41ae41 5d7d8011 70bae57c 27fe4e88"
+KEYS = "4dbdcf5a e918ded2 e99d57f1 38bb9051 24963c9f f41737b9 79a7645e ca37ae94"
+
+
+def test_a_function_in_a_file_says_what_is_explained(tmp_path: Path) -> None:
+    scores, path = tmp_path / "scores.py", tmp_path / "s.toml"
+    scores.write_text("def rather(logits):\n    return logits[:, 0] - logits[:, 1]\n")
+    path.write_text(
+        'profile = "sample"\nsize = 64\nsolver = { steps = 2, samples = 2 }\n[[runs]]\n'
+        f'classifier = "sample/cnn"\nn_images = 1\nanswer = "{scores}:rather"\nscale = 2.0\n'
+        'methods = [{ method = "CartoonX", lambda_ks = [4], evaluation_samples = 2 }]\n'
+        'curves = [{ grid = "coarse", draws = 2, directions = "keep", measures = "relative" }]'
+    )
+    code, output = typed("study", "-s", path, "--out", tmp_path / "o")
+    assert code == 0, output
+    first = results(tmp_path / "o")
+    rows = pd.read_parquet(tmp_path / "o" / "tables" / "explanations.parquet")
+    image = draw_scenes(1, seed=FIRST_SCENE_SEED, size=64).images
+    classifier = rcx.load_classifier("sample/cnn", answer=f"{scores}:rather", scale=2.0)
+    with torch.no_grad():
+        assert rows["probability"].iloc[0] == pytest.approx(float(classifier(image)), abs=1e-4)
+    path.write_text(path.read_text().replace("scale = 2.0", "scale = 3.0"))
+    code, output = typed("study", "-s", path, "--out", tmp_path / "o")
+    assert code == 0, output
+    assert len(results(tmp_path / "o")) == 2 * len(first)
 
 
 def test_other_methods_and_predicted_starts(tmp_path: Path) -> None:

@@ -89,3 +89,28 @@ def test_what_can_be_read_is_explained_and_the_rest_is_named(tmp_path: Path) -> 
     for name in bad:
         assert name in result.output
     assert not list(tmp_path.glob("**/x"))
+
+
+def test_a_pattern_that_the_shell_expands(tmp_path: Path) -> None:
+    pixels = draw_scenes(2, seed=3, size=48).images.permute(0, 2, 3, 1).mul(255).byte().numpy()
+    names = ["a.png", os.fsdecode(b"bytes\xff.png"), "missing.png"]
+    for name, scene in zip(names, pixels, strict=False):
+        Image.fromarray(scene).save(tmp_path / name, "PNG")
+    (tmp_path / "study.toml").write_text(SETTINGS)
+    out = tmp_path / "out"
+    paths = [str(tmp_path / name) for name in names]
+    arguments = ["study", "--settings", str(tmp_path / "study.toml"), "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, "--images", *paths])
+    assert result.exit_code == 1, result.output
+    assert "missing.png" in result.output
+    assert len(pd.read_parquet(out / "tables" / "explanations.parquet")) == 2
+    again = [*arguments, "--images", paths[0], "--images", *paths[1:2], "--n-images", "1"]
+    result = CliRunner().invoke(app, again)
+    assert result.exit_code == 0, result.output
+    assert "0 new results" in result.output
+
+
+def test_a_word_that_is_no_image(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["study", "imagenet", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "there are no images: imagenet: No such file" in result.output
