@@ -11,7 +11,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 if TYPE_CHECKING:
     from rcx.classifiers import Classifier, load_classifier
-    from rcx.explain import CartoonX, Explanation, PixelRDE, explain_func
+    from rcx.explain import CartoonX, Explanation, PixelRDE, explain_all, explain_func
     from rcx.images import load_images, read_images
     from rcx.report.sliders import scrubber
     from rcx.solver import SolverSettings
@@ -25,6 +25,7 @@ _ROOMS = {
     "PixelRDE": "explain",
     "SolverSettings": "solver",
     "StartNetwork": "starts",
+    "explain_all": "explain",
     "explain_func": "explain",
     "load_classifier": "classifiers",
     "load_images": "images",
@@ -39,6 +40,7 @@ __all__ = [
     "PixelRDE",
     "SolverSettings",
     "StartNetwork",
+    "explain_all",
     "explain_func",
     "load_classifier",
     "load_images",

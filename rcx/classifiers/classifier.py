@@ -18,6 +18,7 @@ from rcx.classifiers.answers import (
     kind_of,
     output_tensor,
 )
+from rcx.classifiers.class_names import ClassNames, checked_class_names
 from rcx.classifiers.structure import first_channels, unwrapped
 from rcx.classifiers.weights import sha256, state_tensors
 
@@ -42,8 +43,9 @@ class Classifier(nn.Module):
     mean, std : sequence of float, optional
         One value per colour, or one for all colours. Each ``std`` is positive. The attributes are
         buffers ``(C, 1, 1)``, or None if the images are not normalised.
-    class_names : sequence of str, optional
-        The names of the classes in the order of their indices.
+    class_names : iterable of str or mapping, optional
+        The names of the classes in the order of their indices, or by index, as in
+        ``{0: "cat", 1: "dog"}``.
     input_size : int, optional
         Height and width in pixels that the model was made for. It may work for others too.
     answer, scale, channels : optional
@@ -62,8 +64,11 @@ class Classifier(nn.Module):
     ------
     ValueError
         If only one of ``mean`` and ``std`` is given, if they are no finite numbers, if a ``std`` is
-        not positive, if ``input_size`` is not positive, if ``answer`` or ``scale`` do not fit, or
-        if the model says itself that it has no classes.
+        not positive, if ``input_size`` is not positive, if ``answer`` or ``scale`` do not fit, if
+        the model says itself that it has no classes, or if ``class_names`` are not a name for each
+        index from 0.
+    TypeError
+        If ``class_names`` are one text, or hold what is no text.
     """
 
     mean: torch.Tensor | None
@@ -77,7 +82,7 @@ class Classifier(nn.Module):
         normalize: bool = True,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         input_size: int | None = None,
         answer: Answer = "softmax",
         scale: float | None = None,
@@ -97,7 +102,7 @@ class Classifier(nn.Module):
         self.model = unwrapped(model)
         self.name = name
         self.normalize = normalize and mean is not None
-        self.class_names = None if class_names is None else tuple(class_names)
+        self.class_names = None if class_names is None else checked_class_names(class_names)
         self.input_size = input_size
         self.register_buffer("mean", self._per_channel(mean), persistent=False)
         self.register_buffer("std", self._per_channel(std), persistent=False)
@@ -117,7 +122,7 @@ class Classifier(nn.Module):
         """Return values as a tensor (C, 1, 1), or None if the images are not normalised."""
         if values is None or not self.normalize:
             return None
-        tensor = torch.as_tensor(values, dtype=torch.float32).flatten()
+        tensor = torch.as_tensor(values, dtype=torch.float32, device="cpu").flatten()
         if tensor.numel() == 0 or not bool(tensor.isfinite().all()):
             raise ValueError(f"mean and std must be finite numbers, not {values!r}")
         return tensor[:, None, None]

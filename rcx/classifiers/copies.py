@@ -56,7 +56,9 @@ def inference_copy(
     copied.eval().requires_grad_(False).to(device).float()
     if example is None:
         size, source = classifier.input_size or 224, torch.Generator().manual_seed(0)
-        example = torch.rand(2, classifier.channels, size, size, generator=source)
+        example = torch.rand(
+            2, classifier.channels, size, size, generator=source, dtype=torch.float32
+        )
     copied.copied_hash = classifier.weights_hash
     example = example[:2].detach().to(device)
     for name, network in compiled_inside(copied):

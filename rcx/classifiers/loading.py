@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from rcx.classifiers.answers import Answer, AnswerKind
+from rcx.classifiers.class_names import ClassNames
 from rcx.classifiers.classifier import Classifier
 from rcx.classifiers.structure import config_notes, unwrapped
 from rcx.classifiers.weights import named_model
@@ -24,7 +25,7 @@ def load_classifier(
     normalize: bool = True,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: ClassNames | None = None,
     input_size: int | None = None,
     answer: Answer = "softmax",
     scale: float | None = None,
@@ -60,10 +61,10 @@ def load_classifier(
         Mean and standard deviation of each colour, or one value for all colours; give both or
         neither. By default, a named model has those of its library, and images are not normalised
         for a module.
-    class_names : sequence of str, optional
-        The names of the classes in the order of their indices. By default, a named model has those
-        of its library, and a module has those of its ``config``, as models of transformers, or
-        none.
+    class_names : iterable of str or mapping, optional
+        The names of the classes in the order of their indices, or by index, as in
+        ``{0: "cat", 1: "dog"}``. By default, a named model has those of its library, and a module
+        has those of its ``config``, as models of transformers, or none.
     input_size : int, optional
         Height and width in pixels that the model was made for. It serves messages and the choice of
         an image size, and does not change the model. By default, a named model has that of its
@@ -94,9 +95,9 @@ def load_classifier(
     Raises
     ------
     TypeError
-        If ``model`` is neither a name nor a module.
+        If ``model`` is neither a name nor a module, or ``class_names`` are no texts.
     ValueError
-        If the name is unknown, in which case the message gives similar names; if ``mean`` and
+        If the name is unknown, in which case the message gives similar names; if ``mean``,
         ``std`` or other options do not fit, as `Classifier` says; or if ``model`` is a `Classifier`
         already and another option is given.
     WeightsUnavailableError
@@ -121,7 +122,8 @@ def load_classifier(
         input_size = notes.input_size if input_size is None else input_size
     elif isinstance(model, str):
         named = named_model(model)
-        name, module = model, named.model
+        # A library that downloads weights keeps them in torch's default type.
+        name, module = model, named.model.float()
         if mean is None and std is None:
             mean, std = named.mean, named.std
         class_names = named.class_names if class_names is None else class_names

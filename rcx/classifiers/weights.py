@@ -30,6 +30,7 @@ from rcx.classifiers.packaged import (
 )
 from rcx.classifiers.structure import COMPILED
 from rcx.images.imagenet import imagenet_class_names
+from rcx.system.isolation import isolated
 
 
 class WeightsError(RuntimeError):
@@ -63,6 +64,8 @@ class NamedModel:
     class_names: tuple[str, ...] | None
 
 
+@isolated()
+@torch.random.fork_rng(devices=[])  # the libraries draw initial weights, which are replaced
 def named_model(name: str) -> NamedModel:
     """Build the pretrained model that a name stands for.
 
@@ -238,6 +241,7 @@ def _timm_download(model_name: str) -> nn.Module:
 def _load_safetensors(model: nn.Module, file: Path) -> None:
     """Load a file into a model, or raise WeightsError if the two do not belong together."""
     try:
+        model.float()  # it was built in torch's default type
         missing, unexpected = model.load_state_dict(load_file(file), strict=False)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{file} cannot be read as safetensors: {error}") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from rcx.explain.empty import EmptyExplanationWarning
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.explain.figures import explanation_figure
@@ -154,13 +152,11 @@ def _explained(
 
     try:
         advance(before, file)
-        with warnings.catch_warnings():
-            # the command's table tells which explanations are empty
-            warnings.simplefilter("ignore", EmptyExplanationWarning)
-            explanations = [
-                explainer.explain(images, target, progress=follow(number))
-                for number, explainer in enumerate(explainers)
-            ]
+        # the command's table tells which explanations are empty
+        explanations = [
+            explainer.explain(images, target, progress=follow(number), warn=False)
+            for number, explainer in enumerate(explainers)
+        ]
     except Exception as error:  # NaN, too little memory, or an error of the model itself
         if len(batch) == 1:
             yield file, error, time.perf_counter() - begin

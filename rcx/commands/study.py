@@ -73,8 +73,8 @@ def study(
         typer.Option(
             min=1,
             metavar="N",
-            help="Threads of each process on a CPU. Another number of threads changes the last "
-            "bits of results; another number of processes does not.",
+            help="Threads of each process on a CPU. Of one image, two passes run side by side at "
+            "most; more processes help more. Results have the same bytes.",
             rich_help_panel=RUNNING,
         ),
     ] = 1,

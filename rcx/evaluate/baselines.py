@@ -7,9 +7,8 @@ them; `attribution` cannot be called without them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +17,13 @@ from rcx.classifiers.classifier import Classifier, checked_logits
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
-from rcx.classifiers.targets import checked_targets
+from rcx.classifiers.targets import Target, checked_targets
 from rcx.evaluate.feature_maps import InapplicableError, last_feature_map
+from rcx.evaluate.own_draws import OwnDraws
 from rcx.evaluate.rankings import Seed, image_seeds
 from rcx.images.checks import checked_images
+from rcx.solver.lanes import Lanes
+from rcx.system.isolation import isolated
 
 Baseline = Literal["integrated gradients", "SmoothGrad", "GradCAM", "guided backprop", "KernelSHAP"]
 """Names of the other methods; `rcx.evaluate.attribution` describes them."""
@@ -31,11 +33,12 @@ _BATCH = 16  # images in one pass through the network
 _PACKAGES = {"captum": "captum", "skimage": "scikit-image", "sklearn": "scikit-learn"}
 
 
+@isolated()
 def attribution(
     name: Baseline,
     classifier: Classifier | nn.Module | str,
     images: Tensor,
-    target: int | Sequence[int] | Tensor | None = None,
+    target: Target = None,
     *,
     seed: Seed = 0,
     device: str | torch.device = "auto",
@@ -66,8 +69,8 @@ def attribution(
         The classifier, as for `rcx.load_classifier`. A copy is asked, so that it is not changed.
     images : Tensor
         ``(N, C, H, W)``, float, in [0, 1].
-    target : int, sequence of int or Tensor, optional
-        Classes to explain, one for all or one each; None explains the predicted classes.
+    target : int, str, sequence, array or Tensor, optional
+        Classes to explain, as for `rcx.CartoonX.explain`; None explains the predicted classes.
     seed : int or sequence of int
         Seed of SmoothGrad's noise and KernelSHAP's coalitions, see `rcx.evaluate.image_seeds`. An
         image's map does not depend on the other images.
@@ -104,44 +107,39 @@ def attribution(
     if name not in get_args(Baseline):
         raise ValueError(f"unknown baseline {name!r}; one of {', '.join(get_args(Baseline))}")
     hardware = usable_device(device)
-    with torch.inference_mode(False), torch.enable_grad():
-        images = checked_images(images).to(hardware, copy=True)
-        model = inference_copy(load_classifier(classifier), hardware, images)
-        for module in model.modules():
-            # captum's hooks cannot see activations that are overwritten in place
-            if getattr(module, "inplace", False):
-                vars(module)["inplace"] = False
-        with torch.no_grad():
-            logits = torch.cat(
-                [checked_logits(model, part) for part in torch.split(images, _BATCH)]
-            )
-        targets = checked_targets(target, logits, model).tolist()
-        check_applies(name, model, images)
-        from rcx.evaluate.captum_methods import METHODS
+    images = checked_images(images).to(hardware, copy=True)
+    model = inference_copy(load_classifier(classifier), hardware, images)
+    for module in model.modules():
+        # captum's hooks cannot see activations that are overwritten in place
+        if getattr(module, "inplace", False):
+            vars(module)["inplace"] = False
+    with torch.no_grad():
+        logits = torch.cat([checked_logits(model, part) for part in torch.split(images, _BATCH)])
+    targets = checked_targets(target, logits, model).tolist()
+    check_applies(name, model, images)
+    from rcx.evaluate.captum_methods import METHODS
 
-        maps = []
-        for row, image_seed in enumerate(image_seeds(seed, len(images))):
-            gpus = [hardware] if hardware.type == "cuda" else []
-            # captum draws from torch's global random numbers
-            with torch.random.fork_rng(gpus), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Setting backward hooks on ReLU")
-                torch.manual_seed(image_seed)
-                image = images[row : row + 1].clone().requires_grad_()
-                try:
-                    maps.append(METHODS[name](model, image, targets[row]))
-                except (AssertionError, AttributeError, RuntimeError, TypeError) as error:
-                    if isinstance(error, torch.OutOfMemoryError):
-                        raise
-                    raise InapplicableError(
-                        f"{name} does not apply to {model.name}: {error}"
-                    ) from error
-    return torch.cat(maps).detach().float().cpu()
+    seeds = image_seeds(seed, len(images))
+
+    def map_of(lane: nn.Module, row: int) -> Tensor:
+        image = images[row : row + 1].clone().requires_grad_()
+        try:
+            with OwnDraws(seeds[row]):
+                return METHODS[name](cast(Classifier, lane), image, targets[row]).detach()
+        except (AssertionError, AttributeError, RuntimeError, TypeError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            raise InapplicableError(f"{name} does not apply to {model.name}: {error}") from error
+
+    with Lanes(model) as lanes:
+        maps = lanes.map(map_of, range(len(images)))
+    return torch.cat(maps).float().cpu()
 
 
 def attributions(
     classifier: Classifier | nn.Module | str,
     images: Tensor,
-    target: int | Sequence[int] | Tensor | None = None,
+    target: Target = None,
     *,
     seed: Seed = 0,
     device: str | torch.device = "auto",

@@ -22,6 +22,7 @@ from torch.nn.functional import interpolate
 
 from rcx.classifiers.classifier import Classifier
 from rcx.evaluate.feature_maps import last_feature_map
+from rcx.system.quiet import ignored_warnings
 
 _BATCH = 16  # images in one pass through the network
 _PATH_STEPS = 32  # points of the integral; the publication uses 20 to 300
@@ -63,7 +64,8 @@ def _grad_cam(model: Classifier, image: Tensor, target: int) -> Tensor:
 
 
 def _guided_backprop(model: Classifier, image: Tensor, target: int) -> Tensor:
-    return _magnitude(GuidedBackprop(model).attribute(image, target))
+    with ignored_warnings(UserWarning, "Setting backward hooks on ReLU"):
+        return _magnitude(GuidedBackprop(model).attribute(image, target))
 
 
 def _kernel_shap(model: Classifier, image: Tensor, target: int) -> Tensor:

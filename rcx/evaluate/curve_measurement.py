@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import get_args
 
 import torch
@@ -12,7 +12,7 @@ from rcx.classifiers.classifier import Classifier, checked_logits
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
-from rcx.classifiers.targets import checked_targets
+from rcx.classifiers.targets import Target, checked_targets
 from rcx.evaluate.curves import DRAWS, PERCENT, Curve, CurveProtocol, Direction
 from rcx.evaluate.rankings import Ranking, Seed, generator_of, image_seeds, ranks
 from rcx.images.checks import checked_images
@@ -20,10 +20,12 @@ from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.lanes import Lanes
 from rcx.solver.loop import Progress
 from rcx.solver.objective import Objective
+from rcx.system.isolation import isolated
 
 _ENTRIES_AT_ONCE = 2**25  # entries of the masks that are in memory together
 
 
+@isolated()
 @torch.no_grad()
 def rate_distortion_curve(
     classifier: Classifier | nn.Module | str,
@@ -34,7 +36,7 @@ def rate_distortion_curve(
     percent: Iterable[float] = PERCENT,
     protocol: CurveProtocol = "fair",
     measure: DistortionMeasure = "l2",
-    target: int | Sequence[int] | Tensor | None = None,
+    target: Target = None,
     draws: int | None = None,
     seed: Seed = 0,
     device: str | torch.device = "auto",
@@ -112,7 +114,7 @@ def rate_distortion_curve(
     targets = checked_targets(target, logits, model)
     counts = _counts(grid, ranking.representation.length, protocol).to(hardware)
     clamped = _clamped(grid, ranking, direction, protocol)
-    mean, deviation = torch.empty(2, len(images), len(grid))
+    mean, deviation = torch.empty(2, len(images), len(grid), dtype=torch.float32)
     with Lanes(model) as lanes:
         for row, image_seed in enumerate(image_seeds(seed, len(images))):
             rows = slice(row, row + 1)
@@ -158,7 +160,7 @@ def rate_distortion_curves(
     percent: Iterable[float] = PERCENT,
     protocol: CurveProtocol = "fair",
     measure: DistortionMeasure = "l2",
-    target: int | Sequence[int] | Tensor | None = None,
+    target: Target = None,
     draws: int | None = None,
     seed: Seed = 0,
     device: str | torch.device = "auto",
@@ -210,7 +212,7 @@ def rate_distortion_curves(
 
 
 def _checked_grid(percent: Iterable[float]) -> Tensor:
-    grid = torch.tensor([float(point) for point in percent])
+    grid = torch.tensor([float(point) for point in percent], dtype=torch.float32)
     if len(grid) < 2 or not bool(((grid >= 0) & (grid <= 100)).all()):
         raise ValueError(f"percent must be two or more numbers from 0 to 100, got {grid.tolist()}")
     if not bool((grid.diff() > 0).all()):

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from rcx.evaluate.rankings import Seed, generator_of, image_seeds, ranks
 from rcx.evaluate.statistics import UNKNOWN, mean_interval
+from rcx.system.isolation import isolated
 
 
+@isolated()
 def share_inside(maps: Tensor, object_masks: Tensor) -> Tensor:
     """Compute the share of a map's total that lies inside the object [1]_.
 
@@ -42,6 +44,7 @@ def share_inside(maps: Tensor, object_masks: Tensor) -> Tensor:
     return (maps * object_masks).sum((1, 2)) / maps.sum((1, 2))
 
 
+@isolated()
 def pointing(maps: Tensor, object_masks: Tensor) -> Tensor:
     """Test whether a map's maximum lies inside the object [1]_.
 
@@ -69,6 +72,7 @@ def pointing(maps: Tensor, object_masks: Tensor) -> Tensor:
     return (highest & object_masks).sum((1, 2)) / highest.sum((1, 2))
 
 
+@isolated()
 def overlap_at_area(maps: Tensor, object_masks: Tensor, *, seed: Seed = 0) -> Tensor:
     """Compute the intersection over union of the object and as many of the map's highest pixels.
 

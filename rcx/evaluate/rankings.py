@@ -13,6 +13,7 @@ from torch import Tensor
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.representations.representation import Representation
+from rcx.system.isolation import isolated
 
 Seed = int | Sequence[int]
 """One seed for a batch, or one for each image, see `rcx.evaluate.image_seeds`."""
@@ -69,10 +70,15 @@ class Ranking:
         return cls(representation, explanation.mask, explainer.method == "CartoonX")
 
     @classmethod
+    @isolated()
     def at_random(cls, representation: Representation, images: int, seed: Seed = 0) -> Ranking:
         """Draw a random order for each of a number of images."""
         rows = [
-            torch.rand(representation.length, generator=generator_of(image_seed, "order"))
+            torch.rand(
+                representation.length,
+                generator=generator_of(image_seed, "order"),
+                dtype=torch.float32,
+            )
             for image_seed in image_seeds(seed, images)
         ]
         return cls(representation, torch.stack(rows))

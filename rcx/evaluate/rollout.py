@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
@@ -13,6 +12,8 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from rcx.classifiers.classifier import Classifier
 from rcx.evaluate.observed_transformer import ObservedTransformer
+from rcx.system.isolation import isolated
+from rcx.system.quiet import ignored_warnings
 
 HeadFusion = Literal["mean", "max", "min"]
 """How the attention heads of a layer become one."""
@@ -25,6 +26,7 @@ _FUSIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
 _BATCH = 8  # images in one pass: the attention of all layers, heads and pairs of tokens is large
 
 
+@isolated()
 def rollout(
     classifier: Classifier | nn.Module | str,
     images: Tensor,
@@ -85,6 +87,7 @@ def rollout(
     ]
 
 
+@isolated()
 def patch_rollout(
     classifier: Classifier | nn.Module | str,
     images: Tensor,
@@ -118,6 +121,7 @@ def patch_rollout(
     return (relevance / largest).reshape(-1, rows, columns)
 
 
+@isolated()
 def rollout_matrix(
     classifier: Classifier | nn.Module | str,
     images: Tensor,
@@ -218,6 +222,7 @@ def combine(
     return result
 
 
+@isolated()
 def agreement(pictures: Tensor, patches: Tensor) -> Tensor:
     """Compute the rank correlation between pictures and maps of patches.
 
@@ -247,10 +252,10 @@ def agreement(pictures: Tensor, patches: Tensor) -> Tensor:
         )
     coarse = adaptive_avg_pool2d(pictures, (patches.shape[1], patches.shape[2]))
     pairs = zip(coarse.flatten(1), patches.flatten(1), strict=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConstantInputWarning)
+    with ignored_warnings(ConstantInputWarning):
         return torch.tensor(
-            [spearmanr(picture, relevance).statistic for picture, relevance in pairs]
+            [spearmanr(picture, relevance).statistic for picture, relevance in pairs],
+            dtype=torch.float32,
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+
+from rcx.system.quiet import ignored_warnings
 
 Expected = Literal["lower", "higher"]
 """What a claim expects of the first of two methods."""
@@ -79,9 +80,11 @@ def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0)
     numbers = _checked(values, "values")
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level!r}")
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        # columns in which all images agree have no distribution; their interval is set below
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+    # columns in which all images agree have no distribution; their interval is set below
+    with (
+        ignored_warnings(stats.DegenerateDataWarning),
+        np.errstate(invalid="ignore", divide="ignore"),
+    ):
         interval = stats.bootstrap(
             (numbers,),
             np.mean,

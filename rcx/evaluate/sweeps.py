@@ -16,6 +16,7 @@ from rcx.explain.explainer import Explainer
 from rcx.solver.lanes import Lanes
 from rcx.solver.objective import Objective
 from rcx.solver.passes import Answer
+from rcx.system.isolation import isolated
 
 LAMBDAS = (4.0, 8.0, 16.0, 20.0, 32.0, 64.0)
 """The lambdas of the published sweep, and 20, the lambda of the published CartoonX."""
@@ -52,6 +53,7 @@ def answers_at_masks(
     return objective.answer(masks, fields, rows), objective.answer(masks, fields[:1], rows)
 
 
+@isolated()
 @torch.no_grad()
 def sweep_rows(
     explainer: Explainer,

@@ -8,6 +8,7 @@ from rcx.explain.empty import EmptyExplanationWarning, reason_for_emptiness
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import BLACK, Explanation
 from rcx.explain.figures import explanation_figure, history_figure
+from rcx.explain.many import UnexplainedImage, explain_all
 from rcx.explain.pixel_rde import PixelRDE
 from rcx.explain.quantus import Method, explain_func
 
@@ -19,6 +20,8 @@ __all__ = [
     "Explanation",
     "Method",
     "PixelRDE",
+    "UnexplainedImage",
+    "explain_all",
     "explain_func",
     "explanation_figure",
     "history_figure",

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from rcx.classifiers.targets import Target
+from rcx.explain.empty import warn_of_empty
 from rcx.explain.explanation import Explanation
 from rcx.representations.representation import Representation
 from rcx.solver.loop import Progress
 from rcx.solver.noise import adaptive_gaussian
+from rcx.system.isolation import isolated
 
-_MARGIN = 0.25  # values this far outside [0, 1] are clamped
+_MOST_OUTSIDE = 0.12  # mean distance from [0, 1] of the values of an image that was perturbed
 
 
 class Attributing(ABC):
@@ -65,9 +67,11 @@ class Attributing(ABC):
         *,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
+        warn: bool = True,
     ) -> Explanation:
         """Explain a batch of images."""
 
+    @isolated()
     def attribute(
         self,
         inputs: Tensor | tuple[Tensor],
@@ -81,8 +85,11 @@ class Attributing(ABC):
         Parameters
         ----------
         inputs : Tensor or tuple of Tensor
-            Images ``(N, C, H, W)`` in [0, 1], or a tuple of this one tensor. Captum perturbs
-            images, so values outside [0, 1] by at most 0.25 are clamped.
+            Images ``(N, C, H, W)`` in [0, 1], or a tuple of this one tensor. Metrics perturb
+            images, so values outside [0, 1] are clamped, if the image's values are at a mean
+            distance of at most 0.12 from [0, 1]. Gaussian noise of deviation 0.25 remains below
+            this on every image. Images in [0, 255] or [-1, 1], or normalised by the statistics of
+            ImageNet, are as a rule farther away, and are refused.
         target, generator, progress
             As for `explain`.
 
@@ -90,12 +97,19 @@ class Attributing(ABC):
         -------
         Tensor or tuple of Tensor
             Relevance in the shape of ``inputs``, on their device, not negative, see `relevance`. It
-            is the same for all colours, because they share a mask.
+            is the same for all colours, because they share a mask. It is 0 everywhere if nothing is
+            kept of the image.
 
         Raises
         ------
         TypeError, ValueError
             For inputs of another type or shape, and as for `explain`.
+
+        Warns
+        -----
+        EmptyExplanationWarning
+            If an explanation shows nothing. Where its relevance is 0 everywhere, the visualiser of
+            captum raises an AssertionError.
         """
         if isinstance(inputs, tuple):
             if len(inputs) != 1:
@@ -105,14 +119,29 @@ class Attributing(ABC):
             images = inputs
         if not isinstance(images, Tensor) or images.ndim != 4:
             raise TypeError("inputs must be a float tensor (N, C, H, W) in [0, 1]")
-        # NaN and values farther outside remain, so that `explain` refuses them.
-        clamped = images.detach()
-        near = (clamped - 0.5).abs() <= 0.5 + _MARGIN
-        clamped = torch.where(near, clamped.clamp(0, 1), clamped)
-        with torch.enable_grad():  # captum's metrics switch gradients off
-            explanation = self.explain(clamped, target, generator=generator, progress=progress)
+        clamped = _clamped(images.detach())
+        explanation = self.explain(
+            clamped, target, generator=generator, progress=progress, warn=False
+        )
         representation = self.representation(images.shape[-2:])
         relevance = self.relevance(representation, clamped.float().cpu(), explanation.mask)
+        warn_of_empty(explanation, relevance)
         # Captum takes views of the result, so it must own its memory.
         attribution = relevance.expand(images.shape).contiguous().to(images)
         return (attribution,) if isinstance(inputs, tuple) else attribution
+
+
+def _clamped(images: Tensor) -> Tensor:
+    """Clamp perturbed images to [0, 1]. Others remain as they are, so that `explain` refuses them.
+
+    Parameters
+    ----------
+    images : Tensor
+        ``(N, C, H, W)``.
+    """
+    if not images.is_floating_point() or not images.numel():
+        return images
+    inside = images.clamp(0, 1)
+    distance = (images - inside).float().abs().flatten(1).mean(1)
+    perturbed = (distance <= _MOST_OUTSIDE)[:, None, None, None]  # NaN is not
+    return torch.where(perturbed, inside, images)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import warnings
 
+import torch
+from torch import Tensor
+
 from rcx.explain.explanation import Explanation
 
 
@@ -43,17 +46,33 @@ def reason_for_emptiness(
     )
 
 
-def warn_of_empty(explanation: Explanation) -> None:
+def warn_of_empty(explanation: Explanation, relevance: Tensor | None = None) -> None:
     """Warn if some of the explanations of N images are empty.
 
-    The warning is attributed to the caller of `Explainer.explain`.
+    The warning is attributed to the caller of `Explainer.explain` or `Explainer.attribute`.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        The explanations.
+    relevance : Tensor, optional
+        ``(N, 1, H, W)``, the relevance of the pixels, which may be 0 everywhere.
     """
-    empty = explanation.empty.nonzero().flatten().tolist()
-    if empty:
-        others = f" (and of {len(empty) - 1} more)" if len(empty) > 1 else ""
-        warnings.warn(
-            f"the explanation of image {empty[0]}{others} is empty: "
-            f"{reason_for_emptiness(explanation[empty[0]])}",
-            EmptyExplanationWarning,
-            stacklevel=4,  # this function, `explain`, and the wrapper of its decorator
-        )
+    empty = explanation.empty
+    blank = torch.zeros_like(empty) if relevance is None else ~relevance.flatten(1).any(1)
+    numbers = (empty | blank).nonzero().flatten().tolist()
+    if not numbers:
+        return
+    first = numbers[0]
+    others = f" (and of {len(numbers) - 1} more)" if len(numbers) > 1 else ""
+    zero = ", and its relevance is 0 everywhere, which captum does not draw" if blank[first] else ""
+    reason = (
+        reason_for_emptiness(explanation[first])
+        if bool(empty[first])
+        else "what is kept of the image is of one colour"
+    )
+    warnings.warn(
+        f"the explanation of image {first}{others} is empty{zero}: {reason}",
+        EmptyExplanationWarning,
+        stacklevel=4,  # this function, the method, and the wrapper of its decorator
+    )

@@ -30,6 +30,7 @@ from rcx.solver.problem import Problem
 from rcx.solver.settings import Preset, SolverSettings, checked_lambda
 from rcx.starts.initial import AnyStart, check_start, initial_mask, start_name
 from rcx.starts.network import shipped_network
+from rcx.system.isolation import isolated
 from rcx.system.machine import versions
 
 
@@ -126,7 +127,7 @@ class Explainer(Attributing):
             first=first,
         )
 
-    @torch.inference_mode(False)
+    @isolated()
     def explain(
         self,
         images: Tensor,
@@ -134,6 +135,7 @@ class Explainer(Attributing):
         *,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
+        warn: bool = True,
     ) -> Explanation:
         """Explain a batch of images.
 
@@ -141,14 +143,16 @@ class Explainer(Attributing):
         ----------
         images : Tensor
             ``(N, C, H, W)`` or ``(C, H, W)``, float, in [0, 1].
-        target : int, str, sequence of int or Tensor, optional
-            Classes to explain: an index or a class's name for all images, or an index for each.
-            By default, the predicted classes are explained.
+        target : int, str, sequence, array or Tensor, optional
+            Classes to explain: an index or a class's name for all images, or one for each. By
+            default, the predicted classes are explained.
         generator : torch.Generator, optional
             Source of all random draws. The next call with the same generator draws other noise. By
             default, each call makes a generator from ``seed``.
         progress : callable, optional
             Called after each step with the steps done and the largest number of steps.
+        warn : bool
+            Whether to warn of what `Explanation.empty` says.
 
         Returns
         -------
@@ -180,10 +184,11 @@ class Explainer(Attributing):
         with Lanes(batch.model) as lanes:
             parts = lanes.map_long(explained, range(len(batch.groups)))
         explanation = Explanation.cat(parts)
-        warn_of_empty(explanation)
+        if warn:
+            warn_of_empty(explanation)
         return explanation
 
-    @torch.inference_mode(False)
+    @isolated()
     def explain_path(
         self,
         images: Tensor,
@@ -243,12 +248,7 @@ class Explainer(Attributing):
         """Check the arguments of a call, and classify the images group by group."""
         # Unlike a tensor that was made in inference mode, a copy can take part in a gradient.
         images = checked_images(images).to(self.device, copy=True)
-        start = self.start
-        if isinstance(start, Tensor) and start.ndim > 1 and len(start) != len(images):
-            raise ValueError(
-                "a starting mask must have the shape (K,), or one row for each of the "
-                f"{len(images)} images, got {tuple(start.shape)}"
-            )
+        check_start(self.start, len(images))
         noise = noise_source(generator, self.seed)
         settings = self._settings(images, noise)
         model = inference_copy(self.classifier, self.device, images)
@@ -271,7 +271,7 @@ class Explainer(Attributing):
             lanes, images, batch.logits[number], batch.targets[number], first=first
         )
         noise = batch.noise.clone_state()  # so that a group does not depend on earlier ones
-        lambda_ks = torch.full((len(images),), lambda_k)
+        lambda_ks = torch.full((len(images),), lambda_k, dtype=torch.float32)
         start = self.start
         if isinstance(start, Tensor) and start.ndim > 1:
             start = start[first:][: len(images)]

@@ -126,7 +126,7 @@ def noise_source(generator: torch.Generator | None, seed: int) -> torch.Generato
     if generator is None:
         return torch.Generator().manual_seed(seed)
     noise = generator.clone_state()
-    torch.rand((), generator=generator, device=generator.device)
+    torch.rand((), generator=generator, device=generator.device, dtype=torch.float32)
     return noise
 
 

@@ -15,6 +15,7 @@ from rcx.explain.pixel_rde import PixelRDE
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.settings import Preset, SolverSettings
 from rcx.starts.initial import AnyStart
+from rcx.system.isolation import isolated
 
 Method = Literal["CartoonX", "PixelRDE"]
 """Names of the explainers."""
@@ -25,6 +26,7 @@ _METHODS: dict[Method, type[CartoonX] | type[PixelRDE]] = {
 }
 
 
+@isolated()
 def explain_func(
     model: Classifier | nn.Module,
     inputs: npt.ArrayLike | Tensor,
@@ -54,9 +56,10 @@ def explain_func(
         The classifier, from images in [0, 1] to logits. It is not changed. Wrap a module that
         expects normalised images first, see `rcx.load_classifier`.
     inputs : array-like or Tensor
-        ``(N, C, H, W)`` in [0, 1]. Values outside by at most 0.25 are clamped.
+        ``(N, C, H, W)`` in [0, 1]. Metrics perturb images; what then lies outside is clamped, see
+        `rcx.CartoonX.attribute`.
     targets : array-like or Tensor
-        ``(N,)`` or one number, the classes to explain.
+        ``(N,)`` or one number or name, the classes to explain.
     method : {"CartoonX", "PixelRDE"}
         The explainer.
     lambda_k : float, optional
@@ -91,7 +94,8 @@ def explain_func(
     Raises
     ------
     TypeError, ValueError
-        For an unknown method, for wavelet options given to Pixel RDE, and as for `rcx.CartoonX`.
+        For an unknown method, for wavelet options given to Pixel RDE, for images of several sizes,
+        and as for `rcx.CartoonX`.
 
     References
     ----------
@@ -119,10 +123,29 @@ def explain_func(
         evaluation_samples=evaluation_samples,
         **own_options,
     )
-    images = torch.as_tensor(inputs if isinstance(inputs, Tensor) else np.array(inputs))
-    classes = torch.as_tensor(targets if isinstance(targets, Tensor) else np.array(targets))
-    relevance = cast(Tensor, explainer.attribute(images, classes))
+    classes = targets if isinstance(targets, Tensor) else np.asarray(targets)
+    relevance = cast(Tensor, explainer.attribute(_images(inputs), classes))
     return relevance[:, :1].cpu().float().numpy()
+
+
+def _images(inputs: npt.ArrayLike | Tensor) -> Tensor:
+    """Return images as one tensor, or raise ValueError if they have several sizes."""
+    if isinstance(inputs, Tensor):
+        return inputs
+    parts = list(inputs) if isinstance(inputs, list | tuple) else []
+    sizes = {tuple(np.shape(part)) for part in parts}
+    if len(sizes) > 1:
+        listed = " and ".join(map(str, sorted(sizes)))
+        raise ValueError(
+            f"inputs must be one array (N, C, H, W), but its images have the shapes {listed}; call "
+            "explain_func for each size, or use rcx.explain_all"
+        )
+    if parts and all(isinstance(part, Tensor) for part in parts):
+        return torch.stack(cast("list[Tensor]", parts))
+    array = np.array(inputs)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"inputs must be an array of numbers (N, C, H, W), got {array.dtype}")
+    return torch.as_tensor(array)
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import operator
 
+import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
+
+_MOST_COLOURS = 4  # channels of an image file; tensors may have more
 
 SMALLEST, LARGEST = 8, 4096
 """Smallest and largest size, in pixels, that an image can be given."""
@@ -66,19 +70,27 @@ def checked_images(images: Tensor) -> Tensor:
     TypeError
         If the images are no tensor of a floating-point type.
     ValueError
-        If they have another shape, or an image has values outside [0, 1] or NaN. The first such
-        image is named.
+        If they have another shape, such as channels last, or an image has values outside [0, 1] or
+        NaN. The first such image is named.
     """
     if not isinstance(images, Tensor) or not images.is_floating_point():
-        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
         raise TypeError(
-            f"images must be a float tensor (N, C, H, W) in [0, 1], got {kind}; "
-            "rcx.load_images reads files into such a tensor"
+            f"images must be a float tensor (N, C, H, W) in [0, 1], got {_kind_and_remedy(images)}"
         )
+    if images.is_meta or images.layout != torch.strided or images.is_nested:
+        kind = "nested" if images.is_nested else f"of layout {images.layout}"
+        kind = "on the device meta" if images.is_meta else kind
+        raise ValueError(f"images must be a dense tensor with values, but this one is {kind}")
     images = images.detach().float()
+    order = "2, 0, 1" if images.ndim == 3 else "0, 3, 1, 2"
     images = images[None] if images.ndim == 3 else images
     if images.ndim != 4 or 0 in images.shape:
         raise ValueError(f"images must have the shape (N, C, H, W), got {tuple(images.shape)}")
+    if images.shape[3] <= _MOST_COLOURS < images.shape[1]:
+        raise ValueError(
+            f"images must have the shape (N, C, H, W), got {tuple(images.shape)}, which has the "
+            f"channels last; use images.permute({order})"
+        )
     outside = ~((images >= 0) & (images <= 1)).flatten(1).all(1)
     if outside.any():
         raise ValueError(
@@ -86,3 +98,18 @@ def checked_images(images: Tensor) -> Tensor:
             "divide by 255, and leave normalisation to the classifier"
         )
     return images
+
+
+def _kind_and_remedy(images: object) -> str:
+    """Say what a value is that is no float tensor, and how to make one of it."""
+    kind = type(images).__name__
+    if isinstance(images, Tensor):
+        remedy = "use images / 255" if images.dtype == torch.uint8 else "use images.float()"
+        return f"{images.dtype}; {remedy}"
+    if isinstance(images, np.ndarray):
+        return f"{kind}; use torch.from_numpy(images), with values from 0 to 1 and channels first"
+    if isinstance(images, Image.Image):
+        return f"{kind}; use torchvision.transforms.functional.to_tensor(image)"
+    if isinstance(images, list | tuple) and images and isinstance(images[0], Tensor):
+        return f"{kind}; use torch.stack(images), or rcx.explain_all for images of several sizes"
+    return f"{kind}; rcx.load_images reads files into such a tensor"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import stat
-import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +25,7 @@ from rcx.images.formats import (
     unidentified,
 )
 from rcx.images.metadata import upright, without_metadata
+from rcx.system.quiet import ignored_warnings
 
 Fit = Literal["stretch", "crop"]
 
@@ -59,10 +59,8 @@ def read_image(
     """
     size, channels = checked_size(size, fit), checked_channels(channels)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of damaged metadata, which do not concern the pixels.
-            warnings.simplefilter("ignore")
-            pixels = _pixels(Path(path), channels)
+        with ignored_warnings():  # of damaged metadata, which do not concern the pixels
+            pixels = _pixels(Path(path), channels).float()
         return _resize(pixels, size, fit).clamp(0, 1).expand(channels, size, size).contiguous()
     except ImageError:
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rcx.images.descriptions import figure_description
+from rcx.system.quiet import ignored_warnings
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = COLOURS = (
     "#0072B2",
@@ -79,8 +79,7 @@ class StyledFigure(Figure):
         **options
             Any option of ``matplotlib.figure.Figure.savefig``, which this method overrides.
         """
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        with ignored_warnings(UserWarning, "Glyph .* missing from"):
             super().savefig(fname, **options)
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, str]]]:

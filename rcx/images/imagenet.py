@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torchvision
-from timm.data.imagenet_info import ImageNetInfo
+from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
 
 from rcx.images.checks import ImageError
 from rcx.images.reading import ImageFailure, ImageWarning, find_images
@@ -55,9 +55,31 @@ def imagenet_class_names() -> tuple[str, ...]:
 
 
 @functools.cache
+def imagenet_labels(classes: int = 1000) -> dict[str, str]:
+    """List the WordNet ids of a set of ImageNet's classes in order, with their names.
+
+    Parameters
+    ----------
+    classes : int
+        The number of classes, which tells ImageNet-1k from the larger sets that timm knows.
+
+    Returns
+    -------
+    dict of str to str
+        The synonyms of each class, as in ``"tabby, tabby cat"``, by its id. It is empty if there is
+        no set of this size.
+    """
+    subset: str | None = infer_imagenet_subset({"num_classes": classes})
+    if subset is None:
+        return {}
+    info: Any = ImageNetInfo(subset)  # its methods have no types
+    wnids = info.label_names()
+    return {wnid: info.index_to_description(index) for index, wnid in enumerate(wnids)}
+
+
+@functools.cache
 def _imagenet_indices() -> dict[str, int]:
-    info: Any = ImageNetInfo()  # its methods have no types
-    return {wnid: index for index, wnid in enumerate(info.label_names())}
+    return {wnid: index for index, wnid in enumerate(imagenet_labels())}
 
 
 def imagenet_index(wnid: str) -> int:

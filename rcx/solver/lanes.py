@@ -1,4 +1,4 @@
-"""Work side by side. On a CPU, two things at a time are faster than one after the other."""
+"""Work side by side, each piece in one thread, so that its bits do not depend on their number."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, TypeVar
 
 import torch
 from torch import nn
 
+from rcx.system.isolation import isolated, set_own_threads, threads_available
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# The layers of a small network do not fill all cores, so each lane gets an equal part of them.
-_LANES_ON_A_CPU = 2
+# The memory for passes through the network grows with the number of lanes.
+_MOST_LANES = 8
+
+_PARTS_ON_A_CPU = 2
 
 
 def lane_count(device: torch.device) -> int:
-    """Number of lanes by default: 2 on a CPU of several cores, and 1 elsewhere."""
-    return min(_LANES_ON_A_CPU, torch.get_num_threads()) if device.type == "cpu" else 1
+    """Number of lanes by default: on a CPU one for each of torch's threads, but at most 8."""
+    return min(_MOST_LANES, threads_available()) if device.type == "cpu" else 1
 
 
 class Lanes:
-    """Copies of a classifier that work at the same time, each on its part of a CPU's cores.
+    """Copies of a classifier that work at the same time, each in a thread of its own.
 
-    The copies share all weights. The lanes are a context manager. Within the context, the threads
-    of torch are divided among the lanes.
+    The copies share all weights. The lanes are a context manager. Within the context, torch has one
+    thread for the work of each lane, and one for that of the caller. Several threads would divide
+    sums in other ways, which changes their last bits.
 
     Parameters
     ----------
@@ -47,28 +53,25 @@ class Lanes:
 
     def __init__(self, classifier: nn.Module, count: int | None = None) -> None:
         weights = list(itertools.chain(classifier.parameters(), classifier.buffers()))
-        self._threads = torch.get_num_threads()
         self.parts = count or 1
         if count is None:
             device = weights[0].device if weights else torch.device("cpu")
-            self.parts = _LANES_ON_A_CPU if device.type == "cpu" else 1
+            self.parts = _PARTS_ON_A_CPU if device.type == "cpu" else 1
             count = lane_count(device)
         shared = {id(tensor): tensor for tensor in weights}
         # A module may store what it computes, so that two lanes must not use the same one.
         others = [copy.deepcopy(classifier, dict(shared)) for _ in range(count - 1)]
         self.classifiers = [classifier, *others]
         self._pool: ThreadPoolExecutor | None = None
-        self._closed = threading.Event()
+        self._closed, self._isolation = threading.Event(), ExitStack()
 
     def __len__(self) -> int:
         return len(self.classifiers)
 
     def __enter__(self) -> Self:
+        self._isolation.enter_context(isolated())
         if len(self) > 1:
-            threads = max(1, self._threads // len(self))
-            self._pool = ThreadPoolExecutor(len(self), "lane", torch.set_num_threads, (threads,))
-            # A thread that waits for work keeps a core busy that a lane could use.
-            torch.set_num_threads(threads)
+            self._pool = ThreadPoolExecutor(len(self), "lane", set_own_threads, (1,))
         return self
 
     def __exit__(
@@ -81,8 +84,7 @@ class Lanes:
             self._closed.set()  # so that long work ends, which an error or Ctrl-C left behind
             self._pool.shutdown()
             self._pool, self._closed = None, threading.Event()
-            # In some libraries, the number of threads that a lane sets holds for all threads.
-            torch.set_num_threads(self._threads)
+        self._isolation.close()
 
     def map(self, work: Callable[[nn.Module, Item], Result], items: Sequence[Item]) -> list[Result]:
         """Call ``work`` for each item with a lane's classifier, and list the results in order."""
@@ -104,15 +106,14 @@ class Lanes:
     ) -> list[Result]:
         """Call ``work`` for each item with lanes that the work may use, and list the results.
 
-        As many items as there are lanes are worked on at a time, each on one lane. Each of the
-        items that are left over has all lanes. Results do not depend on this.
+        As many items as there are lanes are worked on at a time, each on one lane. A single item
+        that is left over has all lanes. Results do not depend on this.
         """
         results: list[Result] = []
-        while len(items) >= len(self) > 1 and self._pool is not None:
+        while len(items) > 1 and self._pool is not None:
             together, items = items[: len(self)], items[len(self) :]
-            results += self._pool.map(
-                work, [self._only(number) for number in range(len(self))], together
-            )
+            lanes = [self._only(number) for number in range(len(together))]
+            results += self._pool.map(work, lanes, together)
         return results + [work(self, item) for item in items]
 
     def _only(self, number: int) -> Lanes:

@@ -128,7 +128,9 @@ class Objective:
         """
         fields = -(-samples // self.samples_per_field)
         shape = (fields, *self.coefficients.shape[1:])
-        drawn = torch.randn(shape, generator=generator, device=generator.device)
+        drawn = torch.randn(
+            shape, generator=generator, device=generator.device, dtype=torch.float32
+        )
         return drawn.to(self.coefficients)
 
     def gradient(self, mask: Tensor, fields: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +55,8 @@ def foreground(images: Tensor, generator: torch.Generator) -> Tensor:
     seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
     colours = images if images.shape[1] == 3 else images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     pixels = (255 * colours).round().clamp(0, 255).to(torch.uint8).movedim(1, -1).cpu().numpy()
-    regions = torch.from_numpy(np.stack([_grabcut(image, seed) for image in pixels]))
+    with ThreadPoolExecutor(1) as thread:  # OpenCV's random numbers are the thread's own
+        regions = torch.from_numpy(np.stack([*thread.map(_grabcut, pixels, repeat(seed))]))
     empty = ~regions.flatten(1).any(1)
     if empty.any():
         names = ", ".join(str(number) for number in empty.nonzero().flatten().tolist())

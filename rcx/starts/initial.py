@@ -22,8 +22,11 @@ AnyStart = Start | Tensor | StartNetwork
 _LEAST_INSIDE = 0.1
 
 
-def check_start(start: object) -> None:
-    """Raise ValueError for an unknown name of a start, and TypeError for an unknown type."""
+def check_start(start: object, images: int | None = None) -> None:
+    """Raise ValueError for an unknown name of a start, and TypeError for an unknown type.
+
+    Masks ``(N, K)`` must be as many as the images, if their number is given.
+    """
     if isinstance(start, str) and start not in get_args(Start):
         raise ValueError(
             f"unknown start {start!r}; one of {', '.join(get_args(Start))}, a mask (N, K), or a "
@@ -32,6 +35,12 @@ def check_start(start: object) -> None:
     if not isinstance(start, str | Tensor | StartNetwork):
         raise TypeError(
             f"a start is a name, a tensor or a StartNetwork, not {type(start).__name__}"
+        )
+    rows = len(start) if isinstance(start, Tensor) and start.ndim > 1 else images
+    if images is not None and rows != images:
+        raise ValueError(
+            "a starting mask must have the shape (K,), or one row for each of the "
+            f"{images} images, but it has {rows} rows"
         )
 
 
@@ -89,7 +98,9 @@ def initial_mask(
         return ones
     if start == "random":
         # All images share one draw, because an image's start must not depend on its batch.
-        entries = torch.rand(ones.shape[1], generator=generator, device=generator.device)
+        entries = torch.rand(
+            ones.shape[1], generator=generator, device=generator.device, dtype=torch.float32
+        )
         return entries.to(ones).expand_as(ones).clone()
     if start == "uniform":
         return uniform_level(objective, generator)[:, None] * ones
@@ -170,7 +181,7 @@ def uniform_level(
     lower = torch.zeros_like(upper)
     while bool((upper - lower > 1).any()):
         middle = ((upper + lower) // 2).clamp_min(1)
-        mask = torch.maximum((middle * step).to(zeros)[:, None], bounds)
+        mask = torch.maximum((middle.to(zeros) * step)[:, None], bounds)
         kept = objective.kept(objective.answer(mask, fields).scores)
         upper, lower = torch.where(kept, middle, upper), torch.where(kept, lower, middle)
-    return (upper * step).to(zeros)
+    return upper.to(zeros) * step

@@ -20,6 +20,7 @@ from rcx.representations.representation import Representation
 from rcx.solver.objective import Objective
 from rcx.starts.evidence import Evidence, StartSettings, gather_evidence, orientations
 from rcx.system.files import check_format, packed, read_whole, write_whole
+from rcx.system.isolation import isolated
 
 _FORMAT = "rcx start network 1"
 # Factors of the odds of a predicted mask's entries, which are tried until the mask keeps the class.
@@ -209,13 +210,14 @@ class StartNetwork(nn.Module):
         return read_whole(path, cls._from_parts)
 
     @classmethod
+    @isolated()
     def _from_parts(cls, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> StartNetwork:
         """Make the network of a file's parts; messages of errors go on after the file's name."""
         check_format(notes, _FORMAT, "train the network again with rcx train-start")
         try:
             settings = StartSettings.model_validate_json(notes["settings"])
             with torch.random.fork_rng(devices=[]):  # initial weights are drawn and replaced
-                network = cls(settings, json.loads(notes["history"]))
+                network = cls(settings, json.loads(notes["history"])).float()
             network.load_state_dict(tensors)
         except (KeyError, ValueError, RuntimeError) as error:
             raise ValueError(f"is a damaged rcx start network: {error}") from error

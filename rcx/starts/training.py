@@ -247,7 +247,7 @@ class Trainer:
         settings, data, device = self.settings, self.data, self.device
         batch = torch.randint(len(data.images), (settings.batch_size,), generator=self.generator)
         low, high = (math.log(end) for end in settings.lambda_k)
-        shares = torch.rand(settings.batch_size, generator=self.generator)
+        shares = torch.rand(settings.batch_size, generator=self.generator, dtype=torch.float32)
         lambda_k = (low + (high - low) * shares).exp().to(device)
         if self.solved is not None:
             lambda_k = self.solved.lambda_k[batch].to(device)

@@ -52,6 +52,7 @@ def cluster(hardware: Hardware, *, workers: int | None, scheduler: str | None) -
         If the scheduler does not answer.
     """
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise RuntimeError(
@@ -65,16 +66,18 @@ def cluster(hardware: Hardware, *, workers: int | None, scheduler: str | None) -
         with client:
             yield partial(_execute, client, hardware)
         return
-    local = LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,  # a task has the process to itself
-        processes=True,
-        dashboard_address=None,
-        host="127.0.0.1",
-        silence_logs="CRITICAL",
-    )
-    with local, Client(local, set_as_default=False) as client:
-        yield partial(_execute, client, hardware)
+    # A fork of a process in which torch has used several threads would hang.
+    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
+        local = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,  # a task has the process to itself
+            processes=True,
+            dashboard_address=None,
+            host="127.0.0.1",
+            silence_logs="CRITICAL",
+        )
+        with local, Client(local, set_as_default=False) as client:
+            yield partial(_execute, client, hardware)
 
 
 def _execute(

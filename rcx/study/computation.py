@@ -19,6 +19,7 @@ from rcx.study.sources import Source
 from rcx.study.store import Store, StoreError
 from rcx.study.variants import LoadedVariant
 from rcx.system.files import DamagedError
+from rcx.system.isolation import isolated, set_own_threads
 from rcx.system.text import reason
 
 # an image, with those of its requests that are computed together
@@ -52,13 +53,14 @@ class Computation:
             If the store cannot be written. Any other failure is part of the outcome.
         """
         threads = torch.get_num_threads()
-        torch.set_num_threads(self.loaded.threads)
+        set_own_threads(self.loaded.threads)
         try:
-            images = list(self._read(task.images))
-            for group in _groups(images):
-                self._complete(group)
+            with isolated():  # whatever else the worker's process does
+                images = list(self._read(task.images))
+                for group in _groups(images):
+                    self._complete(group)
         finally:
-            torch.set_num_threads(threads)
+            set_own_threads(threads)
         return self.outcome
 
     def _read(self, images: Sequence[tuple[int, Source]]) -> Iterator[StudyImage]:

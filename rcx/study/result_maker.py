@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +17,6 @@ from rcx.evaluate.curve_measurement import rate_distortion_curve
 from rcx.evaluate.rankings import Ranking
 from rcx.evaluate.rollout import rollout
 from rcx.evaluate.sweeps import answers_at_masks
-from rcx.explain.empty import EmptyExplanationWarning
 from rcx.explain.explanation import Explanation
 from rcx.representations.pixels import Pixels
 from rcx.study.kinds import Attribution, Evaluation, Map, Result, Rollout
@@ -104,14 +102,12 @@ class ResultMaker:
         images = torch.stack([row.image.pixels for row in rows])
         first = rows[0].requests
         explainer = self.loaded.explainers[first[0].series]
-        with warnings.catch_warnings():
+        if first[0].lambda_k is None:
             # the tables tell which explanations are empty
-            warnings.simplefilter("ignore", EmptyExplanationWarning)
-            if first[0].lambda_k is None:
-                explanations = [explainer.explain(images)]
-            else:
-                lambda_ks = [request.lambda_k or 0 for request in first]
-                explanations = explainer.explain_path(images, lambda_ks)
+            explanations = [explainer.explain(images, warn=False)]
+        else:
+            lambda_ks = [request.lambda_k or 0 for request in first]
+            explanations = explainer.explain_path(images, lambda_ks)
         for index, row in enumerate(rows):
             for request, explanation in zip(row.requests, explanations, strict=True):
                 if not bool(explanation[index].loss.isfinite()):
@@ -191,6 +187,8 @@ class ResultMaker:
     @cached_property
     def _model(self) -> Classifier:
         device, size = self.loaded.device, self.loaded.size
-        example = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+        example = torch.rand(
+            2, 3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
+        )
         model = inference_copy(self.loaded.classifier, device, example)
         return model.to(memory_format=torch.channels_last)

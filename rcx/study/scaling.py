@@ -22,6 +22,7 @@ from rcx.study.keys import RESULTS, Key
 from rcx.study.kinds import KINDS, Evaluation
 from rcx.study.store import Store
 from rcx.system.files import packed, with_notes
+from rcx.system.isolation import set_own_threads
 
 IMAGES, SAMPLES, SIZES = (1, 2, 4, 8), (8, 16, 32, 64), (128, 192, 256, 384)
 _STEPS = 10
@@ -150,11 +151,11 @@ def seconds_of_one(classifier: Classifier, *, seed: int = 0) -> float:
 def _one_thread() -> Iterator[None]:
     """Compute with one thread, so that other work on the machine does not change a measurement."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    set_own_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        set_own_threads(threads)
 
 
 def _explain(

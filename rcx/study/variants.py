@@ -71,8 +71,7 @@ class Hardware(NamedTuple):
     batch_size : int or None
         Number of images that are worked on together; None takes 1, or 32 on a GPU.
     threads : int
-        Threads of each process on a CPU. Results of another number of threads differ in their last
-        bits.
+        Threads of each process on a CPU. Results do not depend on their number.
     """
 
     device: str = "auto"

@@ -36,7 +36,7 @@ class TestPreprocessing:
 
     def test_a_module_of_the_user_with_its_normalisation(self) -> None:
         model = small_network()
-        classifier = load_classifier(model, mean=[0.5], std=[0.5], class_names="abcde")
+        classifier = load_classifier(model, mean=[0.5], std=[0.5], class_names=list("abcde"))
         torch.testing.assert_close(classifier(random_images()), model(2 * random_images() - 1))
         assert classifier.label(1) == "b"
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from explainers import Method, both_methods, cartoonx, pixel_rde
+from explainers import Method, assert_same_bits, both_methods, cartoonx, pixel_rde
 from helpers import smooth_images, tiny_cnn
+from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor, nn
+from torchvision import tv_tensors
 
 import rcx
 from rcx.classifiers.classifier import ClassifierError
@@ -74,6 +76,17 @@ def test_images_out_of_range_are_named(method: Method, value: float) -> None:
         (torch.zeros(24, 24), ValueError, r"shape \(N, C, H, W\), got \(24, 24\)"),
         (torch.zeros(1, 1, 3, 24, 24), ValueError, "shape"),
         (torch.zeros(0, 3, 24, 24), ValueError, "shape"),
+        (torch.zeros(2, 24, 24, 3), ValueError, r"channels last; use images.permute\(0, 3, 1, 2\)"),
+        (torch.zeros(24, 24, 4), ValueError, r"channels last; use images.permute\(2, 0, 1\)"),
+        (torch.zeros(1, 24, 24, 1), ValueError, "channels last"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.uint8), TypeError, "use images / 255"),
+        (torch.zeros(1, 3, 24, 24).numpy(), TypeError, "use torch.from_numpy"),
+        ([torch.zeros(3, 24, 24)], TypeError, "use torch.stack"),
+        (Image.new("RGB", (24, 24)), TypeError, "to_tensor"),
+        ("dog.jpg", TypeError, "got str; rcx.load_images reads files"),
+        (torch.zeros(1, 3, 24, 24, device="meta"), ValueError, "on the device meta"),
+        (torch.zeros(1, 3, 24, 24).to_sparse(), ValueError, "dense tensor"),
+        (torch.zeros(1, 3, 24, 24, dtype=torch.complex64), TypeError, "got torch.complex64"),
     ],
 )
 @both_methods
@@ -82,6 +95,26 @@ def test_values_that_are_no_batch_of_images(
 ) -> None:
     with pytest.raises(error, match=message):
         method(tiny_cnn()).explain(images)
+
+
+def test_images_that_only_lie_differently_in_memory_are_the_same_bits() -> None:
+    images = smooth_images(2)
+    explainer = cartoonx(tiny_cnn())
+    expected = explainer.explain(images)
+    for same in (
+        images.double(),
+        images.clone().requires_grad_(),
+        images.transpose(2, 3).contiguous().transpose(2, 3),
+        images.contiguous(memory_format=torch.channels_last),
+        torch.nn.Parameter(images),
+        tv_tensors.Image(images),
+    ):
+        assert_same_bits(explainer.explain(same), expected)
+    for dtype in (torch.float16, torch.bfloat16):
+        rounded = images.to(dtype)
+        assert_same_bits(explainer.explain(rounded), explainer.explain(rounded.float()))
+    repeated = images[:1].expand(2, -1, -1, -1)
+    assert_same_bits(explainer.explain(repeated), explainer.explain(repeated.clone()))
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,20 @@
 """The interfaces of captum and Quantus for both methods, with captum's own metrics."""
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from captum.attr import visualization
 from captum.metrics import infidelity, sensitivity_max
 from helpers import seeded, smooth_images, tiny_cnn
 from torch import Tensor
 
 import rcx
 from rcx.evaluate.localisation import share_inside
+from rcx.explain.empty import EmptyExplanationWarning
 from rcx.explain.quantus import Method
 
 IMAGES = smooth_images(2)
@@ -132,19 +136,60 @@ def test_tuples_come_back_as_tuples_and_gradients_are_not_needed(explainer: Expl
     assert attributed(explainer, IMAGES.double()).dtype == torch.float64
 
 
-def test_values_slightly_outside_are_clamped_and_others_are_refused(explainer: Explainer) -> None:
+def test_values_outside_are_clamped_and_nan_is_refused(explainer: Explainer) -> None:
     beyond = IMAGES.clone()
     beyond[0, 0, 0, 0] = 1.1
     expected = attributed(explainer, beyond.clamp(0, 1))
     assert torch.equal(attributed(explainer, beyond), expected)
-    for value in (2.6, torch.nan):
-        beyond[0, 0, 0, 0] = value
-        with pytest.raises(ValueError, match="image 0"):
-            explainer.attribute(beyond)
+    beyond[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="image 0"):
+        explainer.attribute(beyond)
     with pytest.raises(ValueError, match="one batch"):
         explainer.attribute((IMAGES, IMAGES))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="N, C, H, W"):
         explainer.attribute(IMAGES[0])
+
+
+@pytest.mark.parametrize("deviation", [0.1, 0.25])
+def test_gaussian_noise_on_any_image_is_clamped(explainer: Explainer, deviation: float) -> None:
+    for brightness in (0.0, 0.5, 1.0):
+        image = torch.full((1, 3, 24, 24), brightness)
+        noisy = image + deviation * torch.randn(image.shape, generator=seeded(0))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EmptyExplanationWarning)
+            relevance = attributed(explainer, noisy, 1)
+            assert torch.equal(relevance, attributed(explainer, noisy.clamp(0, 1), 1))
+
+
+@pytest.mark.parametrize(
+    "other_range",
+    [lambda image: 255 * image, lambda image: 2 * image - 1, lambda image: (image - 0.45) / 0.225],
+    ids=["0 to 255", "-1 to 1", "normalised"],
+)
+def test_images_in_another_range_are_refused(
+    explainer: Explainer, other_range: Callable[[Tensor], Tensor]
+) -> None:
+    images = IMAGES.clone()
+    images[1] = other_range(images[1])
+    with pytest.raises(ValueError, match=r"in \[0, 1\] and without NaN, image 1 is not; divide by"):
+        explainer.attribute(images)
+
+
+def test_a_map_of_zeros_is_told_because_captum_does_not_draw_it(explainer: Explainer) -> None:
+    length = explainer.representation((24, 24)).length
+    options = QUICK | {"start": torch.zeros(length), "solver": rcx.SolverSettings(steps=0)}
+    if isinstance(explainer, rcx.CartoonX):
+        explainer = rcx.CartoonX(MODEL, levels=2, **options)
+    else:
+        explainer = rcx.PixelRDE(MODEL, **options)
+    with pytest.warns(EmptyExplanationWarning, match="relevance is 0 everywhere, which captum"):
+        relevance = attributed(explainer, IMAGES[:1])
+    assert not relevance.any()
+    pixels = relevance[0].permute(1, 2, 0).numpy()
+    with pytest.raises(AssertionError, match="scale factor = 0"):
+        visualization.visualize_image_attr(
+            pixels, method="heat_map", sign="positive", use_pyplot=False
+        )
 
 
 # --- Quantus
@@ -190,3 +235,17 @@ def test_options_that_are_none_are_the_methods_own(
     expected = explainer_class(MODEL)
     for name in ("lambda_k", "clamp", "solver", "device", "distortion", "batch_size"):
         assert getattr(explainers[0], name) == getattr(expected, name)
+
+
+def test_lists_of_images_are_explained_and_several_sizes_refused() -> None:
+    options: dict[str, Any] = QUICK | {"lambda_k": 2.0, "levels": 2}
+    relevance = rcx.explain_func(MODEL, IMAGES, [3, 1], **options)
+    for inputs in (list(IMAGES), [image.numpy() for image in IMAGES], IMAGES.tolist()):
+        assert np.array_equal(rcx.explain_func(MODEL, inputs, [3, 1], **options), relevance)
+    for images in ([IMAGES[0], IMAGES[1, :, :20]], [IMAGES[0].numpy(), IMAGES[1, :, :20].numpy()]):
+        with pytest.raises(ValueError, match=r"shapes \(3, 20, 24\) and \(3, 24, 24\)"):
+            rcx.explain_func(MODEL, images, [3, 1], **options)
+    with pytest.raises(TypeError, match="an array of numbers"):
+        rcx.explain_func(MODEL, ["dog.jpg"], [0])
+    with pytest.raises(ValueError, match="channels last"):
+        rcx.explain_func(MODEL, IMAGES.permute(0, 2, 3, 1).numpy(), [3, 1], **options)

@@ -2,6 +2,8 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -27,9 +29,12 @@ from rcx.evaluate.curves import COARSE
 from rcx.evaluate.rankings import Ranking
 from rcx.images.scenes import draw_scenes
 from rcx.representations.pixels import Pixels
+from rcx.study.cluster import _work
 from rcx.study.keys import image_seed
 from rcx.study.requests import image_requests
 from rcx.study.settings_file import checked_settings, read_settings
+from rcx.study.store import Store
+from rcx.study.study import Study
 from rcx.study.variants import Hardware, LoadedVariant, variants_of
 
 
@@ -272,3 +277,32 @@ def test_other_methods_and_predicted_starts(tmp_path: Path) -> None:
     assert points["distortion"].to_numpy() == pytest.approx(expected, abs=1e-5)
     _, listed = typed("store", "ls", tmp_path / "o", "--kind", "attribution")
     assert "4 x attribution" in listed
+
+
+# --- whatever else the process does
+
+
+def test_more_threads_inside_another_program_give_the_same_bytes(
+    done: Path, tmp_path: Path
+) -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            path = tiny(tmp_path)
+            code, output = typed("study", "-s", path, "--out", tmp_path / "out", "--threads", 4)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert code == 0, output
+    assert results(tmp_path / "out") == results(done)
+
+
+def test_tasks_side_by_side_in_threads_give_the_same_bytes(done: Path, tmp_path: Path) -> None:
+    study = Study(read_settings(tiny(tmp_path)), Store(tmp_path / "out" / "store"))
+    tasks = study.plan().tasks
+    work = partial(_work, folder=study.store.folder, hardware=study.hardware)
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        outcomes = list(pool.map(work, tasks))
+    assert not any(outcome.failures for outcome in outcomes)
+    assert torch.get_num_threads() == threads
+    assert results(tmp_path / "out") == results(done)

@@ -138,6 +138,6 @@ def sample_model(name: SampleModelName) -> nn.Module:
         If the name is another one.
     """
     with torch.random.fork_rng(devices=[]):  # The initial weights are random, and overwritten.
-        model = build_model(name)
+        model = build_model(name).float()
     with as_file(files("rcx.classifiers.sample") / "weights" / f"{name}.safetensors") as path:
         return load_weights(model, path)

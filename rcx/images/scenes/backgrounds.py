@@ -23,7 +23,8 @@ class Dice:
 
     def uniform(self, low: float, high: float) -> float:
         """Draw a number between two others."""
-        return low + (high - low) * torch.rand((), generator=self.generator).item()
+        share = torch.rand((), generator=self.generator, dtype=torch.float32).item()
+        return low + (high - low) * share
 
     def choice(self, count: int) -> int:
         """Draw an index from 0 to the count less one."""
@@ -31,14 +32,14 @@ class Dice:
 
     def noise(self, rows: int, columns: int) -> Tensor:
         """Draw white noise of unit deviation, of shape (rows, columns)."""
-        return torch.randn(rows, columns, generator=self.generator)
+        return torch.randn(rows, columns, generator=self.generator, dtype=torch.float32)
 
     def colour(
         self, hue: float, saturation: tuple[float, float], value: tuple[float, float]
     ) -> Tensor:
         """Draw a colour (3, 1, 1) of a hue, with a saturation and a value from two ranges."""
         rgb = colorsys.hsv_to_rgb(hue % 1, self.uniform(*saturation), self.uniform(*value))
-        return torch.tensor(rgb).view(3, 1, 1)
+        return torch.tensor(rgb, dtype=torch.float32).view(3, 1, 1)
 
 
 class Canvas(NamedTuple):

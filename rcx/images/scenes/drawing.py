@@ -15,6 +15,7 @@ from rcx.images.scenes.backgrounds import (
     rotate,
 )
 from rcx.images.scenes.shapes import SHAPES, shape_area
+from rcx.system.isolation import isolated
 
 SAMPLE_CLASSES: tuple[str, ...] = tuple(SHAPES)
 """Names of the classes; a label is an index into this tuple."""
@@ -81,7 +82,7 @@ def _draw_scene(
 ) -> tuple[Tensor, int, Tensor]:
     """Draw one scene. Without `labels`, it is a background without an object, labelled -1."""
     dice = Dice(seed, index)
-    axis = (torch.arange(size) + 0.5) * (REFERENCE_SIZE / size)
+    axis = (torch.arange(size, dtype=torch.float32) + 0.5) * (REFERENCE_SIZE / size)
     canvas = Canvas(dice, axis[:, None], axis[None, :])
     hue = dice.uniform(0, 1)
     dark, bright = (0.12, 0.42), (0.72, 1.0)
@@ -98,8 +99,9 @@ def _draw_scene(
     return image.clamp(0, 1), label, mask
 
 
+@isolated()
 def _draw_many(n: int, seed: int, size: int, labels: Sequence[int], first: int = 0) -> Scenes:
-    images = torch.empty(n, 3, size, size)
+    images = torch.empty(n, 3, size, size, dtype=torch.float32)
     targets = torch.empty(n, dtype=torch.int64)
     masks = torch.empty(n, size, size, dtype=torch.bool)
     for index in range(n):

@@ -103,6 +103,6 @@ def shape_area(name: str, resolution: int = 512) -> float:
     float
         The area, at most pi.
     """
-    axis = (torch.arange(resolution) + 0.5) * (2 / resolution) - 1
+    axis = (torch.arange(resolution, dtype=torch.float32) + 0.5) * (2 / resolution) - 1
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     return 4 * (SHAPES[name](x, y) < 0).double().mean().item()
