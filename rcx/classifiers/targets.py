@@ -39,10 +39,15 @@ def checked_targets(target: Target, logits: Tensor, classifier: Classifier) -> T
     Raises
     ------
     ValueError
-        If the target names no class, has no whole numbers, or is neither one class nor N of them.
+        If the target names no class, has no whole numbers, or is neither one class nor N of them,
+        and if None is given for several scores.
     """
     count, classes = logits.shape
     if target is None:
+        if classifier.meaning.kind == "score" and classes > 1:
+            raise ValueError(
+                f"{classifier.name} returns {classes} scores for an image: name one by target"
+            )
         return logits.argmax(1)
     values = _values(target, count, classes)
     indices = [_index(value, classes, classifier) for value in values]

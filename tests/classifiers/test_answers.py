@@ -245,6 +245,15 @@ def test_a_score_of_zero_needs_a_scale() -> None:
         rcx.CartoonX(zero, levels=2).explain(IMAGES)
 
 
+def test_one_of_several_scores_must_be_named() -> None:
+    explainer = rcx.CartoonX(
+        load_classifier(network(), answer="score"), solver=rcx.SolverSettings(steps=2), levels=2
+    )
+    with pytest.raises(ValueError, match="returns 5 scores for an image: name one by target"):
+        explainer.explain(IMAGES)
+    assert explainer.explain(IMAGES, target=3).target.tolist() == [3, 3, 3]
+
+
 @pytest.mark.parametrize("answer", ["sigmoid", "score"])
 def test_measures_that_do_not_fit_are_refused(answer: str) -> None:
     with pytest.raises(ValueError, match="'kl' compares classes"):
