@@ -3,8 +3,8 @@
 The room knows nothing of coefficients, masks and explanations.
 """
 
-from rcx.classifiers.answers import Answer, AnswerKind, Meaning
-from rcx.classifiers.classifier import Classifier, ClassifierError, checked_logits
+from rcx.classifiers.answers import Answer, AnswerKind, ClassifierError, Meaning
+from rcx.classifiers.classifier import Classifier, checked_logits
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier

@@ -39,6 +39,10 @@ _ENDINGS: dict[str, Ending] = {
 }
 
 
+class ClassifierError(ValueError):
+    """A classifier cannot take images of this size, or its answer is not what it was taken for."""
+
+
 @dataclass(frozen=True)
 class Meaning:
     """How a network's numbers are turned into scores, and when an answer is the same as before.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import torch
@@ -10,21 +9,18 @@ from torch import nn
 
 from rcx.classifiers.answers import (
     Answer,
+    ClassifierError,
     Ending,
     answer_name,
     as_logits,
     checked_answer,
-    found_ending,
     kind_of,
     output_tensor,
 )
 from rcx.classifiers.class_names import ClassNames, checked_class_names
-from rcx.classifiers.structure import first_channels, unwrapped
+from rcx.classifiers.first_look import first_look
+from rcx.classifiers.structure import check_weights, first_channels, unwrapped
 from rcx.classifiers.weights import sha256, state_tensors
-
-
-class ClassifierError(ValueError):
-    """A classifier cannot take images of this size, or its answer is not what it was taken for."""
 
 
 class Classifier(nn.Module):
@@ -65,8 +61,8 @@ class Classifier(nn.Module):
     ValueError
         If only one of ``mean`` and ``std`` is given, if they are no finite numbers, if a ``std`` is
         not positive, if ``input_size`` is not positive, if ``answer`` or ``scale`` do not fit, if
-        the model says itself that it has no classes, or if ``class_names`` are not a name for each
-        index from 0.
+        the model says itself that it has no classes, if its weights have no values yet, or if
+        ``class_names`` are not a name for each index from 0.
     TypeError
         If ``class_names`` are one text, or hold what is no text.
     """
@@ -99,6 +95,7 @@ class Classifier(nn.Module):
                 f"{name} has no classification head and returns features (its num_classes is 0): "
                 "load a model with a head, or give answer= a function from its output to scores"
             )
+        check_weights(model, name)
         self.model = unwrapped(model)
         self.name = name
         self.normalize = normalize and mean is not None
@@ -141,7 +138,13 @@ class Classifier(nn.Module):
         if not isinstance(images, torch.Tensor) or images.ndim != 4:
             raise TypeError(f"images must be a tensor (N, C, H, W), not {kind_of(images)}")
         if self.ending is None and not getattr(self.model, "training", False) and len(images):
-            self.ending = self._checked_ending(images[:1])
+            self.ending = first_look(
+                self._numbers,
+                images[:1],
+                name=self.name,
+                meaning=self.meaning,
+                class_names=self.class_names,
+            )
         logits = as_logits(self._numbers(images), self.meaning.kind, self.ending or "other")
         return logits.to(images.dtype) if images.is_floating_point() else logits
 
@@ -158,17 +161,10 @@ class Classifier(nn.Module):
             normalised = normalised.to(precision)
         try:
             output = self.model(normalised)
-        except torch.OutOfMemoryError:
+        except (torch.OutOfMemoryError, ClassifierError):
             raise
-        except (RuntimeError, AssertionError, ValueError) as error:
-            made_for = self.input_size
-            height, width = images.shape[-2:]
-            if made_for is None or height == width == made_for:
-                raise
-            raise ClassifierError(
-                f"{self.name} cannot take {height}x{width} images, "
-                f"it was made for {made_for}x{made_for}: {error}"
-            ) from error
+        except Exception as error:  # whatever the user's model raises
+            raise ClassifierError(self._failure(tuple(images.shape), error)) from error
         if callable(self.answer):
             output = self.answer(output)
         try:
@@ -181,6 +177,17 @@ class Classifier(nn.Module):
             raise TypeError(self._no_answer(kind_of(numbers)))
         return numbers
 
+    def _failure(self, shape: tuple[int, ...], error: Exception) -> str:
+        """Say that the model cannot take images of a shape ``(N, C, H, W)``."""
+        made_for, (height, width) = self.input_size, shape[-2:]
+        cause = " ".join(str(error).split()) or type(error).__name__
+        if made_for is None or height == width == made_for:
+            return f"{self.name} cannot take images of the shape {shape}: {cause}"
+        return (
+            f"{self.name} cannot take {height}x{width} images, "
+            f"it was made for {made_for}x{made_for}: {cause}"
+        )
+
     def _no_answer(self, instead: str) -> str:
         """Say that the model, or the function ``answer``, returned no numbers."""
         if callable(self.answer):
@@ -190,45 +197,6 @@ class Classifier(nn.Module):
             "answer= a function from its output to one number per image, or wrap it in a module "
             "that returns the logits alone"
         )
-
-    def _checked_ending(self, images: torch.Tensor) -> Ending:
-        """Find out from an image and its negative what the model's numbers are.
-
-        Raises
-        ------
-        ClassifierError
-            If they are not what the classifier was told, or fit no class names.
-        """
-        with torch.enable_grad():
-            probe = torch.cat((images, 1 - images)).detach().requires_grad_()
-            numbers = self._numbers(probe)
-        ending, kind = found_ending(numbers), self.meaning.kind
-        width, names = numbers.shape[1], self.class_names
-        if kind == "softmax" and width == 1:
-            raise ClassifierError(
-                f"{self.name} returns one number per image, whose softmax is always 1: give "
-                "answer='sigmoid' if it is the logit of a class, or answer='score' for a number "
-                "that stands for itself"
-            )
-        if kind != "score" and ending in ("softmax", "sigmoid") and ending != kind:
-            raise ClassifierError(
-                f"{self.name} ends in a {ending}, and its answer was taken for logits of a {kind}: "
-                f"give answer='{ending}'"
-            )
-        classes = 2 if kind == "sigmoid" and width == 1 else width
-        if names is not None and kind != "score" and len(names) != classes:
-            raise ClassifierError(
-                f"{self.name} has {classes} classes, and {len(names)} class names were given"
-            )
-        positive = width > 9 and bool((numbers >= 0).all() and numbers.any())
-        features = positive or ending == "features"
-        if kind != "score" and ending != kind and features and names is None:
-            warnings.warn(
-                f"the {width} numbers that {self.name} returns look like features, not like "
-                "logits: check that the model has its classification head",
-                stacklevel=2,
-            )
-        return ending
 
     def probabilities(self, images: torch.Tensor) -> torch.Tensor:
         """Return the probabilities or scores ``(N, M)`` of images ``(N, C, H, W)`` in [0, 1]."""

@@ -10,7 +10,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from rcx.classifiers.classifier import Classifier, ClassifierError
+from rcx.classifiers.answers import ClassifierError
+from rcx.classifiers.classifier import Classifier
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.names import PACKAGED
 from rcx.classifiers.sizes import image_size

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 COMPILED = "_orig_mod"
 """The attribute in which ``torch.compile`` keeps the network that it compiles."""
@@ -71,6 +72,17 @@ def config_notes(model: nn.Module) -> ConfigNotes:
         names = None if names == numbered else names
     problem = getattr(config, "problem_type", None)
     return ConfigNotes(names, size if isinstance(size, int) else None, problem)
+
+
+def check_weights(model: nn.Module, name: str) -> None:
+    """Raise ValueError if weights have no values: not yet initialised, or on the device meta."""
+    weights = [*model.parameters(), *model.buffers()]
+    if any(is_lazy(tensor) for tensor in weights):
+        raise ValueError(
+            f"{name} has layers that are not initialised: pass a batch of images through it first"
+        )
+    if any(tensor.is_meta for tensor in weights):
+        raise ValueError(f"{name} is on the device meta and has no weights: load them first")
 
 
 def first_channels(model: nn.Module) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import Classifier, ClassifierError
+from rcx.classifiers.answers import ClassifierError
+from rcx.classifiers.classifier import Classifier
 
 # Their outputs no longer have the network's positions.
 _POOLING = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import Classifier, ClassifierError
+from rcx.classifiers.answers import ClassifierError
+from rcx.classifiers.classifier import Classifier
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.loading import load_classifier
 

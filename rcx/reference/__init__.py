@@ -3,7 +3,7 @@
 It must not know how explanations and curves are computed, or how numbers are shown.
 """
 
-from rcx.reference.measured import StartTrials, published_code, start_trials
+from rcx.reference.measured import StartTrials, TrialProfile, published_code, start_trials
 from rcx.reference.photographs import (
     CONDITIONS,
     INPUTS,
@@ -36,6 +36,7 @@ __all__ = [
     "MeasuredTable",
     "PublishedFigure",
     "StartTrials",
+    "TrialProfile",
     "photo_curves",
     "photo_networks",
     "photo_provenance",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from rcx.classifiers.profiles import ProfileName
 from rcx.evaluate.trials import Trials
 from rcx.reference.published import read_table
+
+TrialProfile = Literal["sample", "imagenet"]
+"""Names of the profiles on whose images starts were tried."""
 
 
 def published_code() -> pd.DataFrame:
@@ -69,7 +71,7 @@ class StartTrials(NamedTuple):
         )
 
 
-def start_trials(profile: ProfileName = "sample") -> StartTrials:
+def start_trials(profile: TrialProfile = "sample") -> StartTrials:
     """Load the runs from every start that ``python -m rcx.study.start_trials`` made.
 
     Parameters

@@ -7,8 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from rcx.classifiers.answers import CLASSES, Meaning
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import CLASSES, ClassifierError, Meaning
 from rcx.representations.representation import Representation
 from rcx.solver.distortion import (
     LEAST_PROBABILITY,
@@ -167,13 +166,16 @@ class Objective:
             part = mask[batch.images].detach().requires_grad_()
             logits = self._logits(classifier, part, batch, images)
             distances = self._distances(logits, images)
-            if not distances.requires_grad:
+            steady = steadied(self.measure, distances).mean(1) * batch.share
+            total = steady.sum()
+            gradient = None
+            if total.requires_grad:
+                (gradient,) = torch.autograd.grad(total, part, allow_unused=True)
+            if gradient is None:
                 raise ClassifierError(
                     "no gradient reaches the image through the classifier: it computes under "
-                    "torch.no_grad, detaches a tensor, or takes an argmax"
+                    "torch.no_grad, detaches a tensor, takes an argmax, or is quantised"
                 )
-            steady = steadied(self.measure, distances).mean(1) * batch.share
-            (gradient,) = torch.autograd.grad(steady.sum(), part)
             return distances.detach().mean(1) * batch.share, gradient
 
         distortion, gradient = mask.new_zeros(len(mask)), torch.zeros_like(mask)

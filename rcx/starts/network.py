@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from itertools import pairwise
@@ -23,6 +24,7 @@ from rcx.system.files import check_format, packed, read_whole, write_whole
 from rcx.system.isolation import isolated
 
 _FORMAT = "rcx start network 1"
+_ON_PHOTOGRAPHS = "start_photographs.safetensors"
 # Factors of the odds of a predicted mask's entries, which are tried until the mask keeps the class.
 _ODDS = (1.0, 2.0, 5.0, 20.0, 100.0, 1000.0)
 
@@ -76,16 +78,14 @@ class StartNetwork(nn.Module):
             nn.init.constant_(parameter, math.log(first_rate / (1 - first_rate)) * is_bias)
 
     def check(self, representation: Representation) -> None:
-        """Raise ValueError unless the network was trained for this representation and size."""
-        trained, size = self.settings.representation, self.settings.size
+        """Raise ValueError unless the network was trained for this representation.
+
+        The size of the images may be another one, as the network consists of convolutions.
+        """
+        trained = self.settings.representation
         if representation.name != trained:
             raise ValueError(
                 f"the start network was trained for {trained}, not for {representation.name}"
-            )
-        if tuple(representation.size) != size:
-            raise ValueError(
-                "the start network was trained for images of {} x {}, not of {} x {}; train one "
-                "for these with rcx train-start".format(*size, *representation.size)
             )
         if orientations(representation) != self.settings.channels:
             raise ValueError(
@@ -161,7 +161,7 @@ class StartNetwork(nn.Module):
         Raises
         ------
         ValueError
-            If the network was trained for another representation or size.
+            If the network was trained for another representation.
         """
         self.check(objective.representation)
         evidence = gather_evidence(objective, self.settings, generator)
@@ -227,7 +227,7 @@ class StartNetwork(nn.Module):
 
 
 def shipped_network(method: str, classifier: Classifier) -> StartNetwork:
-    """Load the network that comes with the package for one of the sample's classifiers.
+    """Load the network that comes with the package for a classifier.
 
     Parameters
     ----------
@@ -236,18 +236,40 @@ def shipped_network(method: str, classifier: Classifier) -> StartNetwork:
     classifier : Classifier
         The classifier.
 
+    Returns
+    -------
+    StartNetwork
+        The network that was trained for these weights. For other weights, it is one that was
+        trained on photographs, which tells what a classifier needs by how its answer changes.
+
     Raises
     ------
     ValueError
-        If there is no network for this method and these weights.
+        If there is no network for this method.
+
+    Warns
+    -----
+    UserWarning
+        If the network was trained for another classifier. The solver corrects what it predicts.
     """
-    folder, wanted = files("rcx.starts").joinpath("networks"), (method, classifier.weights_hash)
+    folder, on_photographs = files("rcx.starts").joinpath("networks"), None
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name.startswith("start_") and entry.name.endswith(".safetensors"):
             with as_file(entry) as path:
                 network = StartNetwork.load(path)
-            if (network.settings.method, network.settings.weights_hash) == wanted:
+            if network.settings.method != method:
+                continue
+            if network.settings.weights_hash == classifier.weights_hash:
                 return network
+            if entry.name == _ON_PHOTOGRAPHS:
+                on_photographs = network
+    if on_photographs is not None:
+        warnings.warn(
+            f"the start is predicted by a network for {on_photographs.settings.classifier}, as "
+            f"none was trained for {classifier.name}; the solver corrects it",
+            stacklevel=4,  # this function, the constructor, and that of the subclass
+        )
+        return on_photographs
     raise ValueError(
         f"no start network for {method} comes with {classifier.name}: train one with "
         "rcx train-start, and give StartNetwork.load(file) as the start"

@@ -18,15 +18,16 @@ from typing import cast
 
 import pandas as pd
 
-from rcx.classifiers.profiles import ProfileName, load_profile
+from rcx.classifiers.profiles import load_profile
 from rcx.evaluate.trials import KEY, Trials, run_trials
 from rcx.explain.cartoonx import CartoonX
+from rcx.reference.measured import TrialProfile
 from rcx.solver.settings import SolverSettings
 from rcx.starts.initial import AnyStart, Start, start_name
 from rcx.system.machine import versions
 
 HEURISTICS = ("random", "uniform", "foreground", "foreground-uniform")
-PLANS: dict[ProfileName, dict[str, dict[str, int]]] = {
+PLANS: dict[TrialProfile, dict[str, dict[str, int]]] = {
     "sample": {
         "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 8),
         "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 16), "predicted": 24},

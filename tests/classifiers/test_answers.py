@@ -12,8 +12,13 @@ from networks import random_images, small_network
 from torch import Tensor, nn
 
 import rcx
-from rcx.classifiers.answers import Meaning, answer_name, answer_source, found_ending
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import (
+    ClassifierError,
+    Meaning,
+    answer_name,
+    answer_source,
+    found_ending,
+)
 from rcx.classifiers.loading import load_classifier
 
 IMAGES = random_images(3)

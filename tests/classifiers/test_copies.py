@@ -8,7 +8,7 @@ from networks import random_images, small_network
 from torch import Tensor, nn
 
 import rcx
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import ClassifierError
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.loading import load_classifier
 
@@ -140,3 +140,55 @@ def test_the_number_of_channels_is_that_of_the_means_or_as_told() -> None:
     assert load_classifier(nn.Sequential(nn.Flatten(), nn.Linear(3072, 5))).channels == 3
     with pytest.raises(ValueError, match="channels must be a positive integer"):
         load_classifier(grey, channels=0)
+
+
+class Restless(nn.Module):
+    """A network that draws random numbers in eval mode too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = small_network()
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(nn.functional.dropout(images, 0.5, training=True))
+        return logits
+
+
+class Rounding(nn.Module):
+    """A network whose answer moves in steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = small_network()
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images)
+        return (10_000 * logits).round()
+
+
+def test_a_network_that_answers_differently_each_time_is_told() -> None:
+    with pytest.warns(UserWarning, match="Restless answers the same image differently"):
+        explained(Restless())
+
+
+def test_a_gradient_of_zero_is_told() -> None:
+    with pytest.warns(UserWarning, match="answer of Rounding has a gradient of 0 everywhere"):
+        explained(Rounding())
+
+
+def test_weights_without_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="Sequential has layers that are not initialised"):
+        load_classifier(nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten()))
+    with torch.device("meta"):
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
+    with pytest.raises(ValueError, match="Sequential is on the device meta"):
+        load_classifier(network)
+
+
+def test_whatever_a_network_raises_is_told_with_its_name_and_the_shape() -> None:
+    class One(nn.Module):
+        def forward(self, *, pixel_values: Tensor) -> Tensor:
+            return pixel_values.mean((2, 3))
+
+    with pytest.raises(ClassifierError, match=r"One cannot take images of the shape \(2, 3, 32"):
+        load_classifier(One())(random_images(2))

@@ -16,7 +16,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 import rcx
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import ClassifierError
 from rcx.classifiers.profiles import load_profile
 from rcx.classifiers.sizes import image_size
 from rcx.classifiers.weights import WeightsUnavailableError
@@ -73,7 +73,7 @@ def test_vision_transformers(name: str) -> None:
     assert rollout(classifier, data.images).shape == data.images.shape[:1] + data.images.shape[2:]
     sums = rollout_matrix(classifier, data.images).sum(-1)
     torch.testing.assert_close(sums, torch.ones_like(sums))
-    with pytest.raises(ClassifierError, match="made by attention"):
+    with pytest.raises(ClassifierError, match="made from tokens"):
         attribution("GradCAM", classifier, data.images)
 
 

@@ -179,6 +179,7 @@ class TestFolding:
         model.alias = model.norm
         assert batch_norms(inference_copy(wrapped(model))) == 0
 
+    @pytest.mark.filterwarnings("ignore:.* answers the same image differently")
     @pytest.mark.parametrize(
         "network", [ActivationBetween, ConvTwice, NormTwice, ResidualTap, Hooked, OwnForward, Noisy]
     )

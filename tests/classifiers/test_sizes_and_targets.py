@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torchvision.models import VisionTransformer
 
-from rcx.classifiers.classifier import Classifier, ClassifierError
+from rcx.classifiers.answers import ClassifierError
+from rcx.classifiers.classifier import Classifier
 from rcx.classifiers.devices import usable_device
 from rcx.classifiers.loading import load_classifier
 from rcx.classifiers.sizes import image_size

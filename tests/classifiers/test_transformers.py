@@ -15,7 +15,7 @@ from transformers import (
 )
 
 import rcx
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import ClassifierError
 from rcx.classifiers.loading import load_classifier
 from rcx.evaluate.rollout import rollout
 

@@ -13,7 +13,7 @@ from helpers import Linear, seeded, smooth_images, tiny_cnn
 from torch import Tensor, nn
 
 import rcx
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import ClassifierError
 from rcx.evaluate.baselines import Baseline, attribution, attributions, check_applies
 from rcx.evaluate.curve_measurement import rate_distortion_curves
 from rcx.evaluate.localisation import share_inside

@@ -10,7 +10,7 @@ from helpers import seeded, smooth_images, tiny_cnn
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import ClassifierError
 from rcx.classifiers.loading import load_classifier
 from rcx.evaluate.observed_transformer import ObservedTransformer
 from rcx.evaluate.rollout import (

@@ -11,7 +11,6 @@ import pytest
 from helpers import smooth_images, tiny_cnn
 
 import rcx
-from rcx.classifiers.profiles import ProfileName
 from rcx.evaluate.start_claims import help_table, picture_table
 from rcx.evaluate.trials import (
     KEY,
@@ -24,7 +23,7 @@ from rcx.evaluate.trials import (
     starts_table,
     steps_to_reach,
 )
-from rcx.reference.measured import start_trials
+from rcx.reference.measured import TrialProfile, start_trials
 from rcx.report.start_figures import starts_figure
 from rcx.solver.settings import SolverSettings
 from rcx.starts.initial import AnyStart
@@ -163,8 +162,8 @@ def test_making_the_committed_runs_resumes_where_it_stopped(tmp_path: Path) -> N
     assert provenance["network"].startswith("network ")
 
 
-@pytest.mark.parametrize("profile", get_args(ProfileName))
-def test_the_committed_runs_name_their_classifier(profile: ProfileName) -> None:
+@pytest.mark.parametrize("profile", get_args(TrialProfile))
+def test_the_committed_runs_name_their_classifier(profile: TrialProfile) -> None:
     committed = start_trials(profile)
     assert set(committed.titles) <= set(committed.trials.runs["schedule"])
     assert committed.provenance["classifier"] in committed.summary

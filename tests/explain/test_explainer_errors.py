@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision import tv_tensors
 
 import rcx
-from rcx.classifiers.classifier import ClassifierError
+from rcx.classifiers.answers import ClassifierError
 
 
 @pytest.mark.parametrize("lambda_k", [-1, -1e-9, float("nan"), float("inf")])

@@ -26,6 +26,7 @@ from helpers import smooth_images, tiny_cnn
 from torch import Tensor, nn
 
 import rcx
+from rcx.classifiers.answers import ClassifierError
 from rcx.evaluate import COARSE, Ranking, attribution, rate_distortion_curve, share_inside
 from rcx.evaluate.rollout import rollout
 from rcx.evaluate.sweeps import sweep_rows
@@ -341,7 +342,7 @@ def test_the_process_is_left_as_it_was_after_an_error() -> None:
 
     with threads(2):
         before = state()
-        with pytest.raises(RuntimeError, match="broken"):
+        with pytest.raises(ClassifierError, match="broken"):
             rcx.CartoonX(Failing(), device="cpu").explain(IMAGES)
         assert state() == before
 

@@ -9,6 +9,8 @@ from explainers import Method, assert_same_bits, both_methods, cartoonx
 from helpers import smooth_images, tiny_cnn
 from torch import Tensor, nn
 
+from rcx.classifiers.answers import ClassifierError
+
 
 class Failing(nn.Module):
     """A classifier that fails after a few answers."""
@@ -72,7 +74,7 @@ def test_the_users_model_stays_as_it_was(
     if answers is None:
         method(model).explain(images)
     else:
-        with pytest.raises(RuntimeError, match="the model broke"):
+        with pytest.raises(ClassifierError, match="the model broke"):
             method(model, start="uniform").explain(images)
     assert_unchanged(model, before)
 

@@ -117,12 +117,9 @@ def test_a_prediction_needs_lambda() -> None:
     [
         (Pixels(24), r"trained for wavelets \(haar, 2 levels\), not for pixels"),
         (Wavelets(24, "haar", 3), r"not for wavelets \(haar, 3 levels\)"),
-        (Wavelets((24, 26), "haar", 2), "images of 24 x 24, not of 24 x 26"),
     ],
 )
-def test_other_coefficients_and_sizes_are_refused(
-    representation: Representation, message: str
-) -> None:
+def test_other_coefficients_are_refused(representation: Representation, message: str) -> None:
     network = make_network(Wavelets(24, "haar", 2))
     images = smooth_images(1, representation.size)
     objective = make_objective(tiny_cnn(), images, representation=representation)
@@ -130,11 +127,24 @@ def test_other_coefficients_and_sizes_are_refused(
         initial_mask(network, objective, seeded(0), lambdas(1))
 
 
-def test_a_classifier_without_a_network_is_told_how_to_get_one() -> None:
-    with pytest.raises(
-        ValueError, match=r"no start network for CartoonX comes with .* train-start"
+def test_a_network_predicts_for_images_of_other_sizes() -> None:
+    network, wavelets = make_network(Wavelets(24, "haar", 2)), Wavelets((26, 36), "haar", 2)
+    objective = make_objective(tiny_cnn(), smooth_images(2, wavelets.size), representation=wavelets)
+    mask = initial_mask(network, objective, seeded(0), lambdas(2))
+    assert mask.shape == (2, wavelets.length)
+
+
+def test_a_classifier_without_a_network_gets_that_for_photographs_with_a_warning() -> None:
+    with pytest.warns(
+        UserWarning, match=r"by a network for timm/tf_mobilenetv3_small_100, as none"
     ):
-        rcx.CartoonX(tiny_cnn(), start="predicted")
+        explainer = rcx.CartoonX(tiny_cnn(), start="predicted", solver=SolverSettings(steps=2))
+    explanation = explainer.explain(smooth_images(1, (64, 64)))
+    assert bool(explanation.loss.isfinite().all())
+    with pytest.raises(
+        ValueError, match=r"no start network for Pixel RDE comes with .* train-start"
+    ):
+        rcx.PixelRDE(tiny_cnn(), start="predicted")
 
 
 # --- the file
