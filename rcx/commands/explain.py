@@ -147,7 +147,7 @@ def explain(
         typer.Option(
             metavar="NAME|FILE",
             help="Where the solver starts: ones, random, uniform, foreground, foreground-uniform, "
-            "predicted (the sample's classifiers), or a network from rcx train-start.",
+            "predicted (by a network that comes with rcx), or a network from rcx train-start.",
             rich_help_panel=_METHOD,
         ),
     ] = "ones",

@@ -8,12 +8,14 @@ from rcx.starts.foreground import ForegroundWarning, foreground
 from rcx.starts.initial import AnyStart, Start, initial_mask, uniform_level
 from rcx.starts.network import StartNetwork
 from rcx.starts.training import Trainer
+from rcx.starts.training_data import SolvedMasks
 from rcx.starts.training_settings import TrainingSettings
 
 __all__ = [
     "AnyStart",
     "Evidence",
     "ForegroundWarning",
+    "SolvedMasks",
     "Start",
     "StartNetwork",
     "StartSettings",

@@ -67,8 +67,8 @@ def initial_mask(
         see `uniform_level`. ``"foreground"`` is 1 for coefficients of the object in front, which
         GrabCut finds, and 0 for the others. ``"foreground-uniform"`` has the value of
         `uniform_level` in place of 0. A `StartNetwork` predicts a mask. ``"predicted"`` stands for
-        the network that comes with a classifier of the sample; an explainer replaces the name by
-        the network, and this function refuses the name. A tensor ``(N, K)`` or ``(K,)`` is copied.
+        the network that comes with rcx for the classifier; an explainer replaces the name by it,
+        and this function refuses the name. A tensor ``(N, K)`` or ``(K,)`` is copied.
     objective : Objective
         The objective of N images.
     generator : torch.Generator
