@@ -370,8 +370,10 @@ shown(comparison_table(more))
 # each over its largest value.
 
 # %%
+import warnings
 from rcx.evaluate import attributions
 
+warnings.filterwarnings("ignore", "left out")  # of the two methods that do not apply to the transformer
 others = {name: attributions(model, images, explained[name].target, seed=seed) for name, model in models.items()}
 pixel_rde = rcx.PixelRDE(models["CNN"], distortion="probability", seed=seed).explain(images)
 compared = {

@@ -65,6 +65,11 @@ class Meaning:
         """What a number without a name is called."""
         return "score" if self.kind == "score" else "class"
 
+    @property
+    def quantity(self) -> str:
+        """What the numbers are called that say how strong an answer is."""
+        return "score" if self.kind == "score" else "probability"
+
     def scores(self, logits: Tensor) -> Tensor:
         """Turn logits into probabilities of the same shape. Scores are returned as they are."""
         if self.kind == "softmax":

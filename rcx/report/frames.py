@@ -65,6 +65,7 @@ class MaskFrames:
         fields = self.objective.draw(_SAMPLES, generator)
         rows = torch.zeros(len(masks), dtype=torch.int64, device=masks.device)
         answer = self.objective.answer(masks, fields, rows)
+        kept = self.objective.kept(answer.scores, rows)
         images = self.image.expand(len(masks), -1, -1, -1)
         pictures = self.explainer.picture(self.representation, images, masks).cpu()
         target = int(self.objective.target[0])
@@ -76,6 +77,7 @@ class MaskFrames:
                 pictures[number],
                 target=target,
                 predicted=int(answer.scores[number].argmax()),
+                kept=bool(kept[number]),
                 probabilities=(probability, float(answer.scores[number, target])),
                 nonsparsity=float(masks[number].mean()),
                 distortion=float(answer.distortion[number]),
@@ -201,6 +203,7 @@ def explanation_frames(
             explanation.picture[0],
             target=int(explanation.target),
             predicted=int(explanation.predicted_after),
+            kept=bool(explanation.label_kept),
             probabilities=(float(explanation.probability), float(explanation.probability_after)),
             nonsparsity=float(explanation.nonsparsity),
             distortion=float(explanation.distortion),
@@ -216,24 +219,25 @@ def _frame(
     *,
     target: int,
     predicted: int,
+    kept: bool,
     probabilities: tuple[float, float],
     nonsparsity: float,
     distortion: float,
 ) -> Frame:
     """Make a frame.
 
-    ``predicted`` is the class predicted for the obfuscations, and ``probabilities`` are those of
-    the target for the image and for its obfuscations.
+    ``predicted`` is the class predicted for the obfuscations, ``kept`` says whether they keep the
+    answer, and ``probabilities`` are those of the target for the image and for its obfuscations.
     """
     answer = explainer.classifier.label(predicted)
     if predicted != target:
         answer += f" (explained: {explainer.classifier.label(target)})"
     numbers = {
         "predicted": answer,
-        "probability": f"{probabilities[0]:.3f} → {probabilities[1]:.3f}",
+        explainer.classifier.meaning.quantity: f"{probabilities[0]:.3f} → {probabilities[1]:.3f}",
         "non-sparsity": f"{nonsparsity:.4f}",
         "distortion": f"{distortion:.4f}",
     }
     method = explainer.method
     caption = method if label == method else f"{method}, {label}"
-    return Frame(label, {caption: picture}, numbers, lost=predicted != target)
+    return Frame(label, {caption: picture}, numbers, lost=not kept)
