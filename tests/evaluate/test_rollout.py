@@ -254,7 +254,7 @@ def test_the_model_comes_back_as_it_was(head: Callable[[Tensor], Tensor]) -> Non
     model.transformer.blocks[1].eval()
     before = _state(model)
     if head is _failure:
-        with pytest.raises(RuntimeError, match="out of order"):
+        with pytest.raises(ClassifierError, match="out of order"):
             rollout(model, IMAGES)
     else:
         rollout(model, IMAGES)

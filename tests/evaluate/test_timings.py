@@ -11,7 +11,9 @@ from rcx.classifiers.loading import load_classifier
 from rcx.commands.main import app
 from rcx.evaluate.device_timings import device_timings
 from rcx.evaluate.timings import curve_timings, solver_timings, transform_timings
+from rcx.explain.explainer import Explainer
 from rcx.images.scenes import draw_scenes
+from rcx.solver.settings import SolverSettings
 
 
 def test_the_transform_is_timed_against_the_published_one() -> None:
@@ -56,7 +58,10 @@ def test_an_unknown_profile_is_named() -> None:
     assert "smaple" in result.output
 
 
-def test_a_device_is_timed_in_several_precisions_and_compared_with_the_cpu() -> None:
+def test_a_device_is_timed_in_several_precisions_and_compared_with_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Explainer, "default_solver", SolverSettings(steps=12))
     images, classifier = smooth_images(2, (32, 32)), load_classifier(tiny_cnn())
     table = device_timings(classifier, images, "cpu")
     assert list(table.index) == ["published solver, float32", "float32", "TF32", "bfloat16"]

@@ -157,15 +157,15 @@ def test_classifiers_that_do_not_fit_are_told_before_the_work(
     assert said in output
 
 
-def test_a_start_network_of_another_size_is_told_before_the_work(tmp_path: Path) -> None:
+def test_a_start_network_for_other_coefficients_is_told_before_the_work(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text(
         'profile = "sample"\nsize = 64\n[[runs]]\nclassifier = "sample/cnn"\n'
-        'methods = [{ method = "CartoonX", start = "predicted" }]'
+        'methods = [{ method = "CartoonX", start = "predicted", levels = 3 }]'
     )
     code, output = typed("study", "-s", path, "--out", tmp_path / "o")
     assert code == 2, output
-    assert "trained for images of 128 x 128, not of 64 x 64" in output
+    assert "trained for wavelets (db3, 5 levels), not for wavelets (db3, 3 levels)" in output
 
 
 def test_images_are_relative_to_the_settings_file(tmp_path: Path) -> None:
