@@ -518,7 +518,7 @@ def test_an_interrupt_leaves_whole_files_only(
 @pytest.mark.assets
 @pytest.mark.skipif("RCX_ASSETS" not in os.environ, reason="RCX_ASSETS is not set")
 @pytest.mark.parametrize(
-    ("model", "size"), [("timm/tf_mobilenetv3_small_100", 256), ("timm/deit_tiny_patch16_224", 224)]
+    ("model", "size"), [("timm/tf_mobilenetv3_small_100", 224), ("timm/deit_tiny_patch16_224", 224)]
 )
 def test_real_classifiers_keep_their_answer(tmp_path: Path, model: str, size: int) -> None:
     # Both classifiers are sure of these photographs, so few coefficients keep their answer.
