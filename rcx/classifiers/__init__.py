@@ -3,7 +3,7 @@
 The room knows nothing of coefficients, masks and explanations.
 """
 
-from rcx.classifiers.answers import Answer, AnswerKind, ClassifierError, Meaning
+from rcx.classifiers.answers import AnswerKind, ClassifierError, Meaning
 from rcx.classifiers.classifier import Classifier, checked_logits
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
@@ -15,7 +15,6 @@ from rcx.classifiers.weights import WeightsError, WeightsUnavailableError
 
 __all__ = [
     "VISION_TRANSFORMERS",
-    "Answer",
     "AnswerKind",
     "Classifier",
     "ClassifierError",

@@ -60,7 +60,7 @@ class Explanation:
         ``(N,)`` int64, the classes predicted for the images.
     probability : Tensor
         ``(N,)``, probabilities of the explained classes for the images, or their scores, see
-        `quantity`.
+        ``quantity``.
     probability_after : Tensor
         ``(N,)``, mean probabilities of the explained classes over the obfuscations.
     predicted_after : Tensor
@@ -161,7 +161,7 @@ class Explanation:
 
     @property
     def quantity(self) -> str:
-        """What `probability` holds: ``"probability"`` or ``"score"``."""
+        """The word for the numbers before and after, which is "probability" or "score"."""
         answer = self.settings.get("answer", "softmax")
         return "probability" if answer in ("softmax", "sigmoid") else "score"
 
