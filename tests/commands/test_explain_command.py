@@ -518,14 +518,15 @@ def test_an_interrupt_leaves_whole_files_only(
 @pytest.mark.assets
 @pytest.mark.skipif("RCX_ASSETS" not in os.environ, reason="RCX_ASSETS is not set")
 @pytest.mark.parametrize(
-    ("model", "size"), [("timm/tf_mobilenetv3_small_100", 224), ("timm/deit_tiny_patch16_224", 224)]
+    ("model", "size"), [("timm/tf_mobilenetv3_small_100", 256), ("timm/deit_tiny_patch16_224", 224)]
 )
 def test_real_classifiers_keep_their_answer(tmp_path: Path, model: str, size: int) -> None:
     # Both classifiers are sure of these photographs, so few coefficients keep their answer.
     sure = ("tiger_shark", "flamingo", "barber_chair", "hoopskirt", "sax")
     files_of_classes = [file for file, _ in study_images() if file.stem.partition("_")[2] in sure]
     assert len(files_of_classes) == len(sure)
-    code, output = explain(*files_of_classes, "--model", model, "--out", tmp_path)
+    options = ["--model", model, "--size", size, "--out", tmp_path]
+    code, output = explain(*files_of_classes, *options)
     assert code == 0, output
     assert len(files(tmp_path)) == 10
     for file in files_of_classes:
