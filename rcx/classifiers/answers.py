@@ -119,12 +119,18 @@ def checked_answer(answer: Answer, scale: float | None) -> tuple[Meaning, Answer
     """
     if isinstance(answer, str) and answer not in get_args(AnswerKind):
         answer = _named_function(answer)
-    kind: AnswerKind = "score" if callable(answer) else answer  # type: ignore[assignment]
+    kind = kind_of_answer(answer)
     if scale is not None and not 0 < scale < float("inf"):
         raise ValueError(f"scale must be positive, got {scale!r}")
     if scale is not None and kind != "score":
         raise ValueError(f"scale is for scores, and answer={answer!r} means probabilities")
     return Meaning(kind, scale), answer
+
+
+def kind_of_answer(answer: Answer) -> AnswerKind:
+    """Return the kind of an answer or of its name in results. Functions return scores."""
+    kinds: tuple[AnswerKind, ...] = get_args(AnswerKind)
+    return next((kind for kind in kinds if kind == answer), "score")
 
 
 def answer_name(answer: Answer) -> str:

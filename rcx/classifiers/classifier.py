@@ -89,6 +89,7 @@ class Classifier(nn.Module):
             raise ValueError("mean and std belong together: give both or neither")
         if input_size is not None and input_size < 1:
             raise ValueError(f"input_size must be a positive integer, not {input_size!r}")
+        model = unwrapped(model)
         self.meaning, self.answer = checked_answer(answer, scale)
         if getattr(model, "num_classes", None) == 0 and not callable(self.answer):
             raise ValueError(
@@ -96,7 +97,7 @@ class Classifier(nn.Module):
                 "load a model with a head, or give answer= a function from its output to scores"
             )
         check_weights(model, name)
-        self.model = unwrapped(model)
+        self.model = model
         self.name = name
         self.normalize = normalize and mean is not None
         self.class_names = None if class_names is None else checked_class_names(class_names)
@@ -150,11 +151,11 @@ class Classifier(nn.Module):
 
     def _numbers(self, images: torch.Tensor) -> torch.Tensor:
         """Return the model's own numbers ``(N, M)``, or what ``answer`` makes of its output."""
-        # A model that works in place must not change the images.
-        normalised = images.clone()
         if self.mean is not None and self.std is not None:
             # The conversion is made here, because the model may have been moved after wrapping.
             normalised = (images - self.mean.to(images)) / self.std.to(images)
+        else:
+            normalised = images.clone()  # a model that works in place must not change the images
         # A model in half or double precision is given images of its own precision.
         precision = next((p.dtype for p in self.model.parameters() if p.is_floating_point()), None)
         if precision is not None and normalised.is_floating_point():

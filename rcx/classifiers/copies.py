@@ -8,6 +8,7 @@ import torch
 
 from rcx.classifiers.classifier import Classifier
 from rcx.classifiers.folding import fold_batch_norms
+from rcx.classifiers.sizes import image_size
 from rcx.classifiers.structure import compiled_inside, hooks_of
 
 
@@ -31,7 +32,7 @@ def inference_copy(
     example : Tensor, optional
         ``(N, C, H, W)`` in [0, 1], images of the size that will be explained. The first two show
         whether the folded copy answers like the original. By default, they are random images of
-        the classifier's ``input_size``, or of 224 pixels.
+        the size that `rcx.classifiers.image_size` chooses.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def inference_copy(
         ) from error
     copied.eval().requires_grad_(False).to(device).float()
     if example is None:
-        size, source = classifier.input_size or 224, torch.Generator().manual_seed(0)
+        size, source = image_size(classifier), torch.Generator().manual_seed(0)
         example = torch.rand(
             2, classifier.channels, size, size, generator=source, dtype=torch.float32
         )
@@ -74,10 +75,10 @@ def _without_hooks(copied: Classifier, image: torch.Tensor) -> Classifier:
 
     A hook that only looks would fill the user's own lists during an explanation.
     """
-    if not any(hooks_of(copied)):
+    if not any(hooks_of(*copied.modules())):
         return copied
     bare = copy.deepcopy(copied)
-    for hooks in hooks_of(bare):
+    for hooks in hooks_of(*bare.modules()):
         hooks.clear()
     try:
         same = torch.equal(bare._numbers(image), copied._numbers(image))

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from rcx.system.machine import processor
 from rcx.system.text import reason
-
-
-def device_name(device: str | torch.device) -> str:
-    """Name a GPU's model, or the processor."""
-    kind = torch.device(device)
-    return torch.cuda.get_device_name(kind) if kind.type == "cuda" else processor()
 
 
 def usable_device(device: str | torch.device) -> torch.device:

@@ -11,6 +11,8 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from rcx.classifiers.structure import hooks_of
+
 Model = TypeVar("Model", bound=nn.Module)
 
 # Only layers of exactly these types are folded. A subclass with a forward method of its own may not
@@ -70,9 +72,9 @@ def _pairs(model: nn.Module, images: torch.Tensor) -> list[tuple[nn.Conv2d, nn.B
 
     handles = []
     for module in model.modules():
-        if type(module) in CONVOLUTIONS and not _has_hooks(module):
+        if type(module) in CONVOLUTIONS and not any(hooks_of(module)):
             handles.append(module.register_forward_hook(after_conv))
-        elif type(module) in BATCH_NORMS and not _has_hooks(module):
+        elif type(module) in BATCH_NORMS and not any(hooks_of(module)):
             handles.append(module.register_forward_pre_hook(before_norm))
     try:
         model(images)
@@ -95,15 +97,6 @@ def _pairs(model: nn.Module, images: torch.Tensor) -> list[tuple[nn.Conv2d, nn.B
         ):
             pairs.append((conv, norm))
     return pairs
-
-
-def _has_hooks(module: nn.Module) -> bool:
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
 
 
 def _fold(model: nn.Module, conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

@@ -112,8 +112,8 @@ def load_classifier(
             raise ValueError("this is a Classifier already: give its .model to wrap it anew")
         return model
     if isinstance(model, nn.Module):
-        name, module = type(unwrapped(model)).__name__, model
-        notes = config_notes(unwrapped(model))
+        module = unwrapped(model)
+        name, notes = type(module).__name__, config_notes(module)
         expected = _ANSWERS.get(notes.problem or "", answer)
         if answer == "softmax" and expected != answer:
             raise ValueError(f"{name} is for {notes.problem}: give answer={expected!r}")

@@ -152,8 +152,11 @@ def photographs(name: ProfileName, seed: int) -> list[tuple[str, Path, int | Non
     """
     if name == "photos":
         return [(photo.name, photo.path, photo.label) for photo in PACKAGED_PHOTOS]
-    files = shuffled_study_images(seed) if name == "imagenet" else []
-    return [(path.stem, path, label) for path, label in files]
+    if name == "sample":
+        return []
+    files = study_images()
+    order = torch.randperm(len(files), generator=torch.Generator().manual_seed(seed))
+    return [(path.stem, path, label) for path, label in (files[index] for index in order)]
 
 
 def _study_size(model: Classifier) -> int:
@@ -162,19 +165,6 @@ def _study_size(model: Classifier) -> int:
         return image_size(model, _STUDY_SIZE)
     except ClassifierError:
         return image_size(model)
-
-
-def shuffled_study_images(seed: int) -> list[tuple[Path, int]]:
-    """Return the study's photographs with their classes, in an order that the seed decides.
-
-    Raises
-    ------
-    ImageError
-        If the photographs are not on this machine, see `rcx.images.study_images`.
-    """
-    files = study_images()
-    order = torch.randperm(len(files), generator=torch.Generator().manual_seed(seed))
-    return [files[index] for index in order]
 
 
 def scene_names(labels: Sequence[int]) -> list[str]:

@@ -9,8 +9,7 @@ import torch
 from rcx.classifiers.classifier import Classifier
 from rcx.system.isolation import isolated
 
-COMMON_SIZE = 224
-"""Height and width that most networks are made for."""
+_COMMON_SIZE = 224  # height and width that most networks are made for
 
 
 def image_size(classifier: Classifier, size: int | None = None) -> int:
@@ -34,7 +33,7 @@ def image_size(classifier: Classifier, size: int | None = None) -> int:
         If the classifier cannot take images of the size that the user asks for.
     """
     if size is None:
-        return classifier.input_size or COMMON_SIZE
+        return classifier.input_size or _COMMON_SIZE
     _try(classifier, size)
     return size
 

@@ -35,9 +35,9 @@ def compiled_inside(model: nn.Module) -> list[tuple[str, nn.Module]]:
     ]
 
 
-def hooks_of(model: nn.Module) -> Iterator[dict[int, Any]]:
-    """Iterate over the tables of hooks of a network that are not empty."""
-    for module in model.modules():
+def hooks_of(*modules: nn.Module) -> Iterator[dict[int, Any]]:
+    """Iterate over the tables of hooks of modules themselves that are not empty."""
+    for module in modules:
         for table in _HOOKS:
             if hooks := getattr(module, table, None):
                 yield hooks

@@ -71,9 +71,9 @@ def bench(
     with explained_errors():
         import torch
 
-        from rcx.classifiers.devices import device_name
         from rcx.classifiers.profiles import load_profile
         from rcx.evaluate.timings import curve_timings, solver_timings, transform_timings
+        from rcx.system.machine import machine_in_words
 
         data = load_profile(
             cast("ProfileName", profile),
@@ -92,7 +92,7 @@ def bench(
             from rcx.evaluate.device_timings import device_timings
 
             table = device_timings(data.classifier, data.images, device, seed=seed)
-            show_table(f"One explanation on {device}, {device_name(device)}", table)
+            show_table(f"One explanation on {device} ({machine_in_words()})", table)
             return
         if published_code is not None:
             from rcx.evaluate.published_code import published_code_table

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from rcx.classifiers.answers import Meaning, kind_of_answer
 from rcx.images.descriptions import figure_description
 from rcx.solver.moments import CONVERGED
 from rcx.system.files import check_format, packed, read_whole, write_whole
@@ -156,14 +157,19 @@ class Explanation:
 
     def label(self, index: int) -> str:
         """Name of a class that occurs, or a text like ``"class 7"`` if it has no name."""
-        noun = "class" if self.quantity == "probability" else "score"
-        return self.class_names.get(index, f"{noun} {index}")
+        return self.class_names.get(index, f"{self.meaning.noun} {index}")
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the explained numbers mean, as the settings say."""
+        return Meaning(
+            kind_of_answer(self.settings.get("answer", "softmax")), self.settings.get("scale")
+        )
 
     @property
     def quantity(self) -> str:
         """The word for the numbers before and after, which is "probability" or "score"."""
-        answer = self.settings.get("answer", "softmax")
-        return "probability" if answer in ("softmax", "sigmoid") else "score"
+        return self.meaning.quantity
 
     def figure(self) -> StyledFigure:
         """Draw each image beside its explanation, as ``rcx explain`` does.

@@ -92,7 +92,7 @@ def _caption(explanation: Explanation) -> str:
         name += ": empty, costs too much"
     elif not bool(explanation.label_kept):
         name += " lost"
-        if explanation.settings.get("answer", "softmax") == "softmax":
+        if explanation.meaning.kind == "softmax":
             name += f" to {_name(explanation, explanation.predicted_after)}"
     before, after = float(explanation.probability), float(explanation.probability_after)
     rate, distortion = float(explanation.nonsparsity), float(explanation.distortion)

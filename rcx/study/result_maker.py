@@ -188,7 +188,11 @@ class ResultMaker:
     def _model(self) -> Classifier:
         device, size = self.loaded.device, self.loaded.size
         example = torch.rand(
-            2, 3, *size, generator=torch.Generator().manual_seed(0), dtype=torch.float32
+            2,
+            self.loaded.classifier.channels,
+            *size,
+            generator=torch.Generator().manual_seed(0),
+            dtype=torch.float32,
         )
         model = inference_copy(self.loaded.classifier, device, example)
         return model.to(memory_format=torch.channels_last)

@@ -148,8 +148,9 @@ def test_other_outputs_are_refused_with_their_parts(
 def test_features_are_refused_or_told() -> None:
     headless = network()
     headless.num_classes = 0  # type: ignore[assignment]
-    with pytest.raises(ValueError, match=r"no classification head .*num_classes is 0"):
-        load_classifier(headless)
+    for model in (headless, nn.DataParallel(headless)):
+        with pytest.raises(ValueError, match=r"no classification head .*num_classes is 0"):
+            load_classifier(model)
     for backbone in (network(12, nn.ReLU()), network(12, nn.LayerNorm(12))):
         with pytest.warns(UserWarning, match="the 12 numbers that Sequential returns look like"):
             load_classifier(backbone)(IMAGES)
