@@ -9,6 +9,13 @@ from rcx.study.run import run_study
 from rcx.study.settings import SettingsError, StudySettings
 from rcx.study.settings_file import read_settings, shipped_settings
 from rcx.study.store import Store, StoreError
+from rcx.study.stored import (
+    book_store,
+    stored_attributions,
+    stored_curves,
+    stored_explanation,
+    stored_path,
+)
 from rcx.study.study import Study
 from rcx.study.variants import Hardware
 
@@ -23,7 +30,12 @@ __all__ = [
     "StudyReport",
     "StudySettings",
     "TaskOutcome",
+    "book_store",
     "read_settings",
     "run_study",
     "shipped_settings",
+    "stored_attributions",
+    "stored_curves",
+    "stored_explanation",
+    "stored_path",
 ]
