@@ -4,13 +4,7 @@ It must not know how results are stored or shown.
 """
 
 from rcx.evaluate.baselines import Baseline, attribution, attributions
-from rcx.evaluate.claims import (
-    MARGIN,
-    comparison_table,
-    condition_table,
-    curve_comparisons,
-    network_comparisons,
-)
+from rcx.evaluate.claims import comparison_table, comparisons, curve_measures
 from rcx.evaluate.curve_measurement import rate_distortion_curve, rate_distortion_curves
 from rcx.evaluate.curve_summaries import GAPS, area_table, drop_table, gap_table
 from rcx.evaluate.curve_tables import curve_from_table, curve_table, curves_from_table
@@ -46,7 +40,6 @@ __all__ = [
     "DENSE",
     "GAPS",
     "LAMBDAS",
-    "MARGIN",
     "PERCENT",
     "Baseline",
     "Comparison",
@@ -64,10 +57,10 @@ __all__ = [
     "attributions",
     "compare",
     "comparison_table",
-    "condition_table",
-    "curve_comparisons",
+    "comparisons",
     "curve_from_table",
     "curve_intervals",
+    "curve_measures",
     "curve_table",
     "curve_timings",
     "curves_from_table",
@@ -80,7 +73,6 @@ __all__ = [
     "lambda_sensitivity",
     "localisation_table",
     "mean_interval",
-    "network_comparisons",
     "outcome",
     "overlap_at_area",
     "patch_rollout",

@@ -153,6 +153,8 @@ class Comparison(NamedTuple):
         Number of images in which the first method is higher, or lower. Ties count in neither.
     images : int
         Number of images.
+    second_mean : float
+        Mean of the second method.
     """
 
     difference: Interval
@@ -161,6 +163,15 @@ class Comparison(NamedTuple):
     first_higher: int
     first_lower: int
     images: int
+    second_mean: float
+
+    def in_favour(self, expected: Expected) -> Interval:
+        """Difference in percent of the second method's mean, positive where it is as expected."""
+        if not self.second_mean:
+            return UNKNOWN
+        unit = (1 if expected == "higher" else -1) * abs(self.second_mean) / 100
+        low, high = sorted((self.difference.low / unit, self.difference.high / unit))
+        return Interval(self.difference.mean / unit, low, high)
 
 
 def compare(
@@ -198,6 +209,7 @@ def compare(
         higher,
         lower,
         len(difference),
+        float(right.mean()),
     )
 
 

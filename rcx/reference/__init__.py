@@ -3,6 +3,7 @@
 It must not know how explanations and curves are computed, or how numbers are shown.
 """
 
+from rcx.reference.claims import Claim, ClaimTest, claims
 from rcx.reference.measured import StartTrials, TrialProfile, published_code, start_trials
 from rcx.reference.photographs import (
     CONDITIONS,
@@ -32,11 +33,14 @@ __all__ = [
     "GPU_SECONDS",
     "INPUTS",
     "PUBLISHED_SERIES",
+    "Claim",
+    "ClaimTest",
     "MeasuredStudy",
     "MeasuredTable",
     "PublishedFigure",
     "StartTrials",
     "TrialProfile",
+    "claims",
     "photo_curves",
     "photo_networks",
     "photo_provenance",

@@ -7,10 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rcx.report.claim_results import claim_result, condition_table, curve_tests
     from rcx.report.curve_figures import curve_figure, lowest_areas, shown, sweep_figure
     from rcx.report.frames import MaskFrames, explanation_frames, method_frames
     from rcx.report.gallery import Gallery, GalleryEntry, gallery_entries
-    from rcx.report.results import Result, read_runs, with_profile
+    from rcx.report.results import ConditionResult, Result, read_runs, with_profile
     from rcx.report.sliders import scrubber
     from rcx.report.start_figures import starts_figure
     from rcx.report.status import chapter_table, hash_table, machine_table
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         chapters_without_result,
         other_results,
         verdict_cards,
+        verdict_figure,
         verdict_table,
     )
     from rcx.report.wavelet_figures import pyramid_figure
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 # Imported when first used, because Sphinx and papermill import this package for each chapter, and
 # need not wait for torch.
 _MODULES = {
+    "ConditionResult": "results",
     "Frame": "widgets",
     "Gallery": "gallery",
     "GalleryEntry": "gallery",
@@ -40,6 +43,8 @@ _MODULES = {
     "Result": "results",
     "chapter_table": "status",
     "chapters_without_result": "verdicts",
+    "claim_result": "claim_results",
+    "condition_table": "claim_results",
     "curve_figure": "curve_figures",
     "explanation_frames": "frames",
     "frame_slider": "widgets",
@@ -58,12 +63,15 @@ _MODULES = {
     "shown": "curve_figures",
     "starts_figure": "start_figures",
     "sweep_figure": "curve_figures",
+    "curve_tests": "claim_results",
     "verdict_cards": "verdicts",
+    "verdict_figure": "verdicts",
     "verdict_table": "verdicts",
     "with_profile": "results",
 }
 
 __all__ = [
+    "ConditionResult",
     "Frame",
     "Gallery",
     "GalleryEntry",
@@ -72,7 +80,10 @@ __all__ = [
     "Result",
     "chapter_table",
     "chapters_without_result",
+    "claim_result",
+    "condition_table",
     "curve_figure",
+    "curve_tests",
     "explanation_frames",
     "frame_slider",
     "gallery_entries",
@@ -91,6 +102,7 @@ __all__ = [
     "starts_figure",
     "sweep_figure",
     "verdict_cards",
+    "verdict_figure",
     "verdict_table",
     "with_profile",
 ]

@@ -28,34 +28,67 @@ FOLDER_VARIABLE = "RCX_RESULTS"
 
 
 @dataclass(frozen=True)
+class ConditionResult:
+    """What the first test of a claim found under one condition, and the verdict of all tests.
+
+    Attributes
+    ----------
+    condition : str
+        Name of the condition, such as ``"raw, fair"``.
+    images : int
+        Number of images.
+    mean, low, high : float
+        Mean difference with its interval, in percent of what the method is compared with, positive
+        in favour of the claim.
+    outcome : {"supported", "not supported", "mixed"}
+        Verdict of all tests under this condition.
+    """
+
+    condition: str
+    images: int
+    mean: float
+    low: float
+    high: float
+    outcome: ClaimOutcome
+
+
+@dataclass(frozen=True)
 class Result:
     """A chapter's finding, about a claim or about something that nobody claimed.
 
     Attributes
     ----------
     name : str
-        Name by which other pages find the result.
+        Name by which other pages find the result; for a claim, its name in
+        `rcx.reference.claims`.
     measured : str
         One or two sentences that say what was measured, with its interval.
     outcome : {"supported", "not supported", "mixed", "open"} or None
         How the measurement bears on the claim. None if nothing was claimed.
-    claimed, reported : str
-        The claim, and what the reproducibility report found about it.
+    reported : str
+        What the reproducibility report says, where nothing was claimed.
+    conditions : tuple of ConditionResult
+        What was found under each condition.
     """
 
     name: str
     measured: str
     outcome: ClaimOutcome | None = None
-    claimed: str = ""
     reported: str = ""
+    conditions: tuple[ConditionResult, ...] = ()
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, Any]]:
         outcome = f"**{self.outcome}**. " if self.outcome else ""
-        lines = [f"*Claimed*: {self.claimed}"] if self.claimed else []
-        lines += [f"*Reported*: {self.reported}"] if self.reported else []
+        lines = [f"*The report says*: {self.reported}"] if self.reported else []
         lines += [f"*Measured here*: {outcome}{self.measured}"]
         text = "\n\n".join(lines)
         return {"text/markdown": text, "text/plain": text}, {_KEY: asdict(self)}
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> Result:
+        """Read a result from the JSON content of a notebook or of a file."""
+        conditions = tuple(ConditionResult(**row) for row in content.get("conditions", ()))
+        return cls(**{**content, "conditions": conditions})
 
 
 @dataclass(frozen=True)
@@ -110,7 +143,7 @@ def results_of(notebook: NotebookNode) -> dict[str, Result]:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if content := output.get("metadata", {}).get(_KEY):
-                result = Result(**content)
+                result = Result.from_content(content)
                 if result.name in results:
                     raise ValueError(f"two results have the name {result.name!r}")
                 results[result.name] = result
@@ -147,7 +180,7 @@ def read_runs(folder: Path | None = None) -> dict[str, ChapterRun]:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             content["results"] = {
-                name: Result(**result) for name, result in content["results"].items()
+                name: Result.from_content(result) for name, result in content["results"].items()
             }
             runs[path.stem] = ChapterRun(**content)
         except (OSError, ValueError, TypeError, KeyError):

@@ -7,15 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from rcx.evaluate.claims import (
-    MARGIN,
-    comparison_table,
-    curve_comparisons,
-    network_comparisons,
-)
+from rcx.evaluate.claims import Comparisons, comparison_table
 from rcx.evaluate.curve_summaries import area_table, drop_table
 from rcx.evaluate.curves import Curve, Direction
 from rcx.evaluate.statistics import UNKNOWN, compare, outcome, verdict
+from rcx.reference import Claim, claims
+from rcx.report.claim_results import claim_result, condition_table, curve_tests
 from rcx.report.curve_figures import curve_figure, lowest_areas, shown
 
 
@@ -49,26 +46,37 @@ def groups(
 GOOD, BAD = curves(8, 1 / 8), curves(2, 1 / 2)
 
 
+METHODS, NETWORKS = claims()["rate-distortion"], claims()["as-well"]
+Pair = tuple[dict[str, Curve], dict[str, Curve]]
+
+
+def compared(
+    pair: Pair, first: str, second: str, claim: Claim = METHODS, seed: int = 0
+) -> Comparisons:
+    normalised = claim is NETWORKS
+    return curve_tests(claim, {"raw": pair}, first, second, normalised=normalised, seed=seed)["raw"]
+
+
 def test_a_better_order_meets_every_prediction_and_a_worse_one_none() -> None:
     pair = groups({"good": GOOD, "bad": BAD})
-    comparisons = curve_comparisons(*pair, "good", "bad")
-    assert verdict(list(comparisons.values())) == "supported"
-    assert set(comparison_table(comparisons)["outcome"]) == {"as expected"}
-    back = curve_comparisons(*pair, "bad", "good")
+    better = compared(pair, "good", "bad")
+    assert verdict(list(better.values())) == "supported"
+    assert set(comparison_table(better)["outcome"]) == {"as expected"}
+    back = compared(pair, "bad", "good")
     assert verdict(list(back.values())) == "not supported"
     assert set(comparison_table(back)["outcome"]) == {"against"}
 
 
 def test_comparisons_are_those_of_the_curves_numbers() -> None:
     keep, randomise = groups({"good": GOOD, "bad": curves(2, 1 / 9)})
-    comparisons = curve_comparisons(keep, randomise, "good", "bad", seed=3)
-    area, expected = comparisons["area, relevant kept"]
+    tests = compared((keep, randomise), "good", "bad", seed=3)
+    area, expected = tests["area, relevant kept"]
     assert (area, expected) == (compare(keep["good"].areas, keep["bad"].areas, seed=3), "lower")
-    drop, expected = comparisons["drop over the first 5 %"]
+    drop, expected = tests["drop over the first 5 %"]
     assert expected == "higher"
     exact = 0.75 * ((1 - 0.95**8) - (1 - 0.95**2))
     assert drop.difference.mean == pytest.approx(exact, abs=1e-6)
-    assert verdict(list(comparisons.values())) == "mixed"
+    assert verdict(list(tests.values())) == "mixed"
 
 
 def test_networks_are_compared_in_percent_of_what_noise_does_to_them() -> None:
@@ -76,21 +84,65 @@ def test_networks_are_compared_in_percent_of_what_noise_does_to_them() -> None:
         direction: replace(curve, distortion=curve.distortion / 2)
         for direction, curve in GOOD.items()
     }
-    keep, randomise = groups({"ViT": halved, "CNN": GOOD, "worse": BAD})
-    same = network_comparisons(keep, randomise, "ViT", "CNN")
+    pair = groups({"ViT": halved, "CNN": GOOD, "worse": BAD})
+    same = compared(pair, "ViT", "CNN", NETWORKS)
     assert len(same) == 6
+    margin = NETWORKS.margin
     for comparison, expected in same.values():
         assert comparison.difference.mean == pytest.approx(0, abs=1e-4)
-        assert outcome(comparison, expected, margin=MARGIN) == "as expected"
-    assert verdict(list(same.values()), margin=MARGIN) == "supported"
-    worse = network_comparisons(keep, randomise, "worse", "CNN", seed=2)
+        assert outcome(comparison, expected, margin=margin) == "as expected"
+    assert verdict(list(same.values()), margin=margin) == "supported"
+    worse = compared(pair, "worse", "CNN", NETWORKS, seed=2)
     area, _ = worse["area, relevant kept"]
     assert area.difference.mean == pytest.approx(100 * (1 / 3 - 1 / 9), abs=0.1)
     rise, expected = worse["rise over the first 1 %"]
     assert expected == "higher"
     assert rise.difference.mean == pytest.approx(100 * (0.01**0.5 - 0.01 ** (1 / 8)), abs=0.1)
-    table = comparison_table(worse, margin=MARGIN)
+    table = comparison_table(worse, margin=margin)
     assert table.loc["area, relevant kept", "outcome"] == "against"
+
+
+def test_a_difference_in_favour_is_in_percent_of_what_is_compared_with() -> None:
+    area = compare([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+    favour = area.in_favour("lower")
+    assert favour.mean == pytest.approx(50)
+    assert favour.low <= favour.mean <= favour.high
+    against = area.in_favour("higher")
+    assert (against.mean, against.low, against.high) == pytest.approx(
+        (-favour.mean, -favour.high, -favour.low)
+    )
+    assert str(compare([1.0, 2.0], [0.0, 0.0]).in_favour("lower")) == str(UNKNOWN)
+
+
+def test_a_verdict_is_one_sentence_with_its_reason() -> None:
+    pair = groups({"good": GOOD, "bad": BAD})
+    both = curve_tests(METHODS, {"raw": pair, "fair": pair}, "good", "bad")
+    result = claim_result(METHODS, both, "10 images")
+    assert result.outcome == "supported"
+    assert result.measured.startswith("Supported under all 2 conditions. With the relevant kept")
+    assert "% [" in result.measured
+    assert result.measured.endswith("(raw; 10 images).")
+    assert [row.condition for row in result.conditions] == ["raw", "fair"]
+    assert all(row.low <= row.mean <= row.high and row.mean > 0 for row in result.conditions)
+    back = curve_tests(METHODS, {"back": pair}, "bad", "good")
+    mixed = claim_result(METHODS, {**both, **back})
+    assert mixed.outcome == "mixed"
+    assert "because the area, relevant kept is not lower for back" in mixed.measured
+    refuted = claim_result(METHODS, back)
+    assert refuted.outcome == "not supported"
+    assert "above that under Pixel RDE" in refuted.measured
+    assert claim_result(METHODS, {}).outcome == "open"
+    table = condition_table(METHODS, {**both, **back})
+    assert list(table["verdict"]) == ["supported", "supported", "not supported"]
+
+
+def test_claims_are_stated_in_full() -> None:
+    chapters = [claim.chapter for claim in claims().values()]
+    assert chapters == sorted(chapters)
+    for claim in claims().values():
+        assert claim.sentence.count("{change}") == 1
+        for text in (claim.claimed, claim.reported, claim.read_as, claim.change_of_mind):
+            assert text.endswith(".")
 
 
 def test_the_networks_figure_has_the_published_curves_of_figure_5() -> None:
@@ -112,7 +164,7 @@ def test_areas_have_a_column_for_each_group() -> None:
 
 def test_tables_are_written_for_readers() -> None:
     pair = groups({"good": GOOD, "bad": BAD})
-    written = shown(comparison_table(curve_comparisons(*pair, "good", "bad")))
+    written = shown(comparison_table(compared(pair, "good", "bad")))
     row = written.loc["drop over the first 1 %"]
     assert row["mean difference"].count("[") == 1
     assert row["Wilcoxon p"] == "0.002"

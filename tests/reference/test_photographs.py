@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from studies import run_program
 
-from rcx.evaluate.claims import condition_table
 from rcx.evaluate.curve_summaries import GAPS, gap_table
 from rcx.evaluate.curves import Curve
 from rcx.evaluate.sweeps import LAMBDAS, sweep_table
+from rcx.reference import claims
 from rcx.reference.additions import publish
 from rcx.reference.photographs import (
     CONDITIONS,
@@ -24,6 +24,7 @@ from rcx.reference.photographs import (
     photo_rows,
 )
 from rcx.reference.published import published_curves, published_points, published_sparsity
+from rcx.report import claim_result, condition_table, curve_tests
 
 NETWORK = "timm/tf_mobilenetv3_small_100"
 METHODS = ("CartoonX", "Pixel RDE")
@@ -106,14 +107,17 @@ def test_every_explained_photograph_has_its_curves(raw: tuple[Curves, Curves]) -
 
 
 def test_the_same_claim_under_several_conditions(raw: tuple[Curves, Curves]) -> None:
-    table = condition_table({"raw": raw, "again": raw}, *METHODS)
+    claim = claims()["rate-distortion"]
+    table = condition_table(claim, curve_tests(claim, {"raw": raw, "again": raw}, *METHODS))
     assert table.loc["raw"].equals(table.loc["again"])
     keep, randomise = (
         {f"{name}, {network}": curves[name] for name in METHODS for network in "AB"}
         for curves in raw
     )
-    same = condition_table({"raw": (keep, randomise)}, "CartoonX, A", "CartoonX, B", networks=True)
-    assert same.loc["raw", "verdict"] == "supported"  # a network is explained as well as itself
+    itself = claims()["as-well"]
+    names = "CartoonX, A", "CartoonX, B"
+    same = curve_tests(itself, {"raw": (keep, randomise)}, *names, normalised=True)
+    assert claim_result(itself, same).outcome == "supported"
     assert table.loc["raw", "verdict"] in ("supported", "not supported", "mixed")
 
 

@@ -10,8 +10,21 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from rcx.report.gallery import Gallery, GalleryEntry
-from rcx.report.results import ChapterRun, Result, read_runs, results_of, with_profile, write_run
-from rcx.report.verdicts import chapters_without_result, verdict_cards, verdict_table
+from rcx.report.results import (
+    ChapterRun,
+    ConditionResult,
+    Result,
+    read_runs,
+    results_of,
+    with_profile,
+    write_run,
+)
+from rcx.report.verdicts import (
+    chapters_without_result,
+    verdict_cards,
+    verdict_figure,
+    verdict_table,
+)
 
 
 def run(chapter: str = "01_qualitative", profile: str = "sample", *results: Result) -> ChapterRun:
@@ -31,11 +44,12 @@ def notebook_with(*results: Result) -> NotebookNode:
 
 
 def test_what_a_chapter_shows_is_what_other_pages_read(tmp_path: Path) -> None:
-    result = Result("claim-1", "2 of 3", "mixed", claimed="a", reported="b")
+    rows = (ConditionResult("raw", 3, 1.0, 0.5, 2.0, "supported"),)
+    result = Result("relevant", "2 of 3", "mixed", reported="b", conditions=rows)
     results = results_of(notebook_with(result))
-    assert results == {"claim-1": result}
+    assert results == {"relevant": result}
     write_run(tmp_path, run("01_qualitative", "sample", *results.values()))
-    assert read_runs(tmp_path)["01_qualitative"].results["claim-1"] == result
+    assert read_runs(tmp_path)["01_qualitative"].results["relevant"] == result
     assert "**mixed**" in result._repr_mimebundle_()[0]["text/markdown"]
 
 
@@ -58,7 +72,8 @@ def test_profiles_are_not_mixed() -> None:
 
 
 def test_verdicts_say_what_is_missing_and_why() -> None:
-    claim = Result("claim-1", "<3", "supported", claimed="c")
+    row = ConditionResult("raw", 3, 1.0, 0.5, 2.0, "supported")
+    claim = Result("relevant", "<3", "supported", conditions=(row,))
     failed = run("02_quantitative")
     object.__setattr__(failed, "failed", True)
     runs = {
@@ -70,8 +85,11 @@ def test_verdicts_say_what_is_missing_and_why() -> None:
     assert "&lt;3" in cards
     assert "failed before it came to a result" in cards
     assert "03_vit_agnosticism has not been run" in cards
-    assert table.count("not known") == 3
+    assert table.count("not known") == 4
     assert chapters_without_result(runs)[0] == "02_quantitative"
+    (axes,) = verdict_figure(runs).axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["raw (3)"]
+    assert verdict_figure({}).axes  # a book without results still has its page
 
 
 def entry(name: str = "a", size: int = 16, **changes: object) -> GalleryEntry:
