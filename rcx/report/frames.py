@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -17,7 +17,7 @@ from rcx.solver.loop import solve
 from rcx.solver.problem import Problem
 from rcx.starts.initial import initial_mask
 
-_SAMPLES = 32  # noise samples that judge a mask
+_SAMPLES = 16  # noise samples that judge a mask
 # This tells the seed of the noise that judges a mask from the seed of the noise that found it.
 _FRESH = 0x5C0B
 
@@ -141,13 +141,13 @@ def method_frames(
     explainers: Sequence[Explainer],
     explanations: Sequence[Explanation],
     image: Tensor,
-    rollout: Tensor,
+    maps: Mapping[str, Tensor],
 ) -> list[Frame]:
-    """Make a frame of the explanation of an image by each of several methods, and one of rollout.
+    """Make a frame of the explanation of an image by each of several methods, and one of each map.
 
-    Rollout does not explain an answer, so it has no numbers of its own. The numbers of its frame
-    belong to its most relevant pixels: as many pixels as the last method keeps are kept wholly.
-    They say how much that share of the pixels is worth if rollout chooses the pixels.
+    A map of relevance, such as attention rollout, has no rate or distortion of its own. The numbers
+    of its frame belong to its most relevant pixels: as many pixels as the last method keeps are
+    kept wholly. They say how much that share of the pixels is worth if the map chooses the pixels.
 
     Parameters
     ----------
@@ -157,13 +157,13 @@ def method_frames(
         The explanation of this image alone by each method.
     image : Tensor
         ``(C, H, W)`` in [0, 1].
-    rollout : Tensor
-        ``(H, W)``, as from `rcx.evaluate.rollout`.
+    maps : mapping of str to Tensor
+        ``(H, W)`` by the name of a method, as from `rcx.evaluate.attribution`.
 
     Returns
     -------
     list of Frame
-        One for each method, in order, and one for rollout.
+        One for each method and for each map, in order.
     """
     frames = [
         explanation_frames(explainer, [explanation], [explainer.method])[0]
@@ -171,10 +171,11 @@ def method_frames(
     ]
     percent = 100 * float(explanations[-1].nonsparsity)
     judge = MaskFrames(explainers[-1], image, int(explanations[-1].target))
-    (frame,) = judge.of_shares(rollout.flatten(), [percent])
-    brightness = rollout / rollout.max().clamp_min(1e-12)
-    pictures = {"attention rollout": brightness}
-    return [*frames, replace(frame, label="rollout", pictures=pictures)]
+    for name, relevance in maps.items():
+        (frame,) = judge.of_shares(relevance.flatten(), [percent])
+        brightness = relevance / relevance.max().clamp_min(1e-12)
+        frames.append(replace(frame, label=name, pictures={name: brightness}))
+    return frames
 
 
 def explanation_frames(

@@ -79,7 +79,7 @@ def test_keeping_everything_leaves_no_distortion(
 def test_methods_and_rollout_are_frames_of_one_image(image: torch.Tensor) -> None:
     methods = [rcx.CartoonX("sample/vit", solver=FEW), rcx.PixelRDE("sample/vit", solver=FEW)]
     explanations = [method.explain(image[None]) for method in methods]
-    frames = method_frames(methods, explanations, image, torch.rand(image.shape[-2:]))
+    frames = method_frames(methods, explanations, image, {"rollout": torch.rand(image.shape[-2:])})
     assert [frame.label for frame in frames] == ["CartoonX", "Pixel RDE", "rollout"]
     assert float(frames[2].numbers["non-sparsity"]) == pytest.approx(
         float(explanations[1].nonsparsity), abs=1e-4
