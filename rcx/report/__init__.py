@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rcx.report.claim_results import claim_result, condition_table, curve_tests
-    from rcx.report.curve_figures import curve_figure, lowest_areas, shown, sweep_figure
+    from rcx.report.curve_figures import curve_figure, lowest_areas, shown
     from rcx.report.frames import MaskFrames, explanation_frames, method_frames
     from rcx.report.gallery import Gallery, GalleryEntry, gallery_entries
     from rcx.report.results import ConditionResult, Result, read_runs, with_profile
@@ -62,7 +62,6 @@ _MODULES = {
     "scrubber": "sliders",
     "shown": "curve_figures",
     "starts_figure": "start_figures",
-    "sweep_figure": "curve_figures",
     "curve_tests": "claim_results",
     "verdict_cards": "verdicts",
     "verdict_figure": "verdicts",
@@ -100,7 +99,6 @@ __all__ = [
     "scrubber",
     "shown",
     "starts_figure",
-    "sweep_figure",
     "verdict_cards",
     "verdict_figure",
     "verdict_table",

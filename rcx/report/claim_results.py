@@ -110,14 +110,10 @@ def claim_result(claim: Claim, tests: Mapping[str, Comparisons], where: str = ""
     rows = tuple(_condition(claim, name, compared) for name, compared in tests.items())
     outcomes = {row.outcome for row in rows}
     whole: ClaimOutcome = rows[0].outcome if len(outcomes) == 1 else "mixed"
-    failed = _failed(claim, tests)
-    reason = f", because {failed}" if whole == "mixed" else ""
-    under = f" under all {len(rows)} conditions" if len(rows) > 1 else ""
-    opening = f"{whole.capitalize()}{reason or under}."
     first, expected = next(iter(next(iter(tests.values())).values()))
-    change = _change(first, expected)
+    change = claim.sentence.format(change=_change(first, expected))
     ending = "; ".join(filter(None, [rows[0].condition, where]))
-    sentence = f"{opening} {claim.sentence.format(change=change)} ({ending})."
+    sentence = f"{change} ({ending}). {_agreement(claim, tests, whole)}"
     return Result(claim.name, sentence, whole, conditions=rows)
 
 
@@ -129,16 +125,28 @@ def _condition(claim: Claim, name: str, compared: Comparisons) -> ConditionResul
     return ConditionResult(name, comparison.images, mean, low, high, judged)
 
 
-def _failed(claim: Claim, tests: Mapping[str, Comparisons]) -> str:
-    """Name the tests that did not come out as expected, with their conditions."""
+def _agreement(claim: Claim, tests: Mapping[str, Comparisons], whole: ClaimOutcome) -> str:
+    """Say how the tests came out, and which did not as expected where the verdict is mixed."""
+    under = {1: "", 2: " under both conditions"}.get(
+        len(tests), f" under all {len(tests)} conditions"
+    )
+    if whole == "supported":
+        one = len(tests) * len(claim.tests) == 1
+        return "The test agrees." if one else f"All tests agree{under}."
+    if whole == "not supported":
+        return f"No test came out as claimed{under}."
     conditions: dict[str, list[str]] = {}
     for name, compared in tests.items():
         for measure, (comparison, expected) in compared.items():
             if outcome(comparison, expected, margin=claim.margin) != "as expected":
-                conditions.setdefault(f"{measure} is not {expected}", []).append(name)
-    return " and ".join(
-        f"the {measure}" + ("" if len(names) == len(tests) else f" for {', '.join(names)}")
-        for measure, names in conditions.items()
+                conditions.setdefault(f"{measure}, is not {expected}", []).append(name)
+    return (
+        "Mixed, because "
+        + " and ".join(
+            f"the {measure}" + ("" if len(names) == len(tests) else f" ({', '.join(names)})")
+            for measure, names in conditions.items()
+        )
+        + "."
     )
 
 

@@ -71,6 +71,7 @@ def curve_figure(
     *groups: Mapping[str, Curve],
     published: bool = False,
     figure_number: Literal[3, 5] = 3,
+    sweep: pd.DataFrame | None = None,
     compare: str = "compare shapes, not levels",
 ) -> LineFigure:
     """Show mean curves over the images, with their bootstrap intervals shaded.
@@ -86,6 +87,10 @@ def curve_figure(
     figure_number : {3, 5}
         The report's figure that this one resembles. Figure 3 compares methods; Figure 5 compares
         networks by normalised curves.
+    sweep : DataFrame, optional
+        Rows of `rcx.evaluate.sweep_rows`, or of a study's table of explanations, of at least two
+        images. A last panel then shows distortion, by one draw as published, and non-sparsity over
+        lambda, as the right part of the report's Figure 3 does.
     compare : str
         What the legend says about the published curves.
 
@@ -101,12 +106,16 @@ def curve_figure(
     if not groups or not all(groups):
         raise ValueError("a figure needs at least one curve in every panel")
     with style():
-        figure = LineFigure(figsize=(4.4 * len(groups), 3.5))
-        panels = figure.subplots(1, len(groups), squeeze=False)[0]
-        for axes, curves in zip(panels, groups, strict=True):
-            _draw_curves(axes, curves, published, figure_number)
+        count = len(groups) + (sweep is not None)
+        figure = LineFigure(figsize=(4.4 * count if count < 3 else 11.6, 3.5))
+        panels = list(figure.subplots(1, count, squeeze=False)[0])
         names = list(dict.fromkeys(name for curves in groups for name in curves))
         handles = [Line2D([], [], color=_colour(name, names), label=name) for name in names]
+        if sweep is not None:
+            _draw_sweep(panels.pop(), sweep_table(sweep), names, published)
+            handles.append(Line2D([], [], color=INK, ls=":", marker="x", label="non-sparsity"))
+        for axes, curves in zip(panels, groups, strict=True):
+            _draw_curves(axes, curves, published, figure_number)
         if published:
             networks = _NETWORKS[figure_number]
             label = f"published: ImageNet, {networks} ({compare})"
@@ -141,60 +150,28 @@ def _draw_curves(
     axes.set_ylim(bottom=0)
 
 
-def sweep_figure(rows: pd.DataFrame, published: bool = False) -> LineFigure:
-    """Show distortion and non-sparsity against lambda, as the report's Figure 3 does.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows as from `rcx.evaluate.sweep_rows`, of at least two images.
-    published : bool
-        Whether the published means are added, dashed.
-
-    Returns
-    -------
-    LineFigure
-        The means over the images, with their bootstrap intervals shaded.
-    """
-    table = sweep_table(rows)
-    names = list(dict.fromkeys(table.index.get_level_values("series")))
-    with style():
-        figure = LineFigure(figsize=(8.8, 3.5))
-        left, right = figure.subplots(1, 2)
-        for name in names:
-            part, colour = table.loc[name], _colour(name, names)
-            _draw_sweep(left, part["l2"], colour)
-            one_draw = [interval.mean for interval in part["l2_one_draw"]]
-            left.plot(part.index, one_draw, color=colour, linestyle=":", marker="x", ms=4)
-            _draw_sweep(right, part["nonsparsity"], colour)
-            if published:
-                _draw_published_sweep(left, name, "distortion", colour)
-                _draw_published_sweep(right, name, "nonsparsity", colour)
-        for axes in (left, right):
-            lambdas = table.index.get_level_values("lambda_k").unique()
-            axes.set_xscale("log", base=2)
-            axes.set(
-                xlabel="lambda_k", xticks=lambdas, xticklabels=[f"{value:g}" for value in lambdas]
-            )
-        left.set(ylabel=_MEASURE_LABELS["l2"], ylim=(0, None))
-        right.set(ylabel="non-sparsity (mean of the mask)", yscale="log")
-        handles = [Line2D([], [], color=_colour(name, names), label=name) for name in names]
-        handles += [
-            Line2D([], [], color=INK, linestyle="-", label="mean of many draws"),
-            Line2D([], [], color=INK, linestyle=":", label="one draw"),
-        ]
+def _draw_sweep(axes: Axes, table: pd.DataFrame, names: list[str], published: bool) -> None:
+    """Draw distortion by one draw, and non-sparsity, over lambda, in the order of the names."""
+    known = table.index.get_level_values("series")
+    for name in (name for name in names if name in known):
+        part, colour = table.loc[name], _colour(name, names)
+        for column, line, marker in (("l2_one_draw", "-", "o"), ("nonsparsity", ":", "x")):
+            means, low, high = zip(*part[column], strict=True)
+            axes.plot(part.index, means, color=colour, linestyle=line, marker=marker, ms=4)
+            axes.fill_between(part.index, low, high, color=colour, alpha=0.18, linewidth=0)
         if published:
-            handles.append(Line2D([], [], color=INK, linestyle="--", label="published"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=5)
-    return figure
-
-
-def _draw_sweep(axes: Axes, intervals: pd.Series, colour: str) -> None:
-    """Draw means over lambda as a line, and shade their intervals."""
-    lambdas = intervals.index
-    axes.plot(lambdas, [interval.mean for interval in intervals], color=colour, marker="o", ms=4)
-    low, high = ([getattr(interval, end) for interval in intervals] for end in ("low", "high"))
-    axes.fill_between(lambdas, low, high, color=colour, alpha=0.18, linewidth=0)
+            for quantity in ("distortion", "nonsparsity"):
+                _draw_published_sweep(axes, name, quantity, colour)
+    lambdas = table.index.get_level_values("lambda_k").unique()
+    axes.set_xscale("log", base=2)
+    axes.set(
+        title="Over lambda",
+        xlabel="lambda_k",
+        xticks=lambdas,
+        xticklabels=[f"{value:g}" for value in lambdas],
+        ylabel="distortion, non-sparsity",
+        ylim=(0, None),
+    )
 
 
 def _draw_published_sweep(axes: Axes, name: str, quantity: str, colour: str) -> None:

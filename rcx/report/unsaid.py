@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
-from pandas.io.formats.style import Styler
 from torch import Tensor
 
 from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
 from rcx.explain.explainer import Explainer
-from rcx.explain.explanation import Explanation
 from rcx.reference.photographs import photo_rows
 from rcx.reference.published import published_predictions, read_table
 from rcx.solver.distortion import DistortionMeasure
@@ -20,13 +18,12 @@ from rcx.solver.distortion import DistortionMeasure
 _BATCH = 8  # images that are classified together
 
 
-def photo_normalisation_table() -> Styler:
-    """Show `normalisation_table` of the study's photographs, which comes with the package."""
-    table = read_table("measured", "normalisation.csv")
-    return table.style.hide(axis="index").format(precision=3)
+def photo_normalisation_table() -> pd.DataFrame:
+    """Load `normalisation_table` of the study's photographs, which comes with the package."""
+    return read_table("measured", "normalisation.csv")
 
 
-def photo_explanation_table(method: str = "CartoonX") -> Styler:
+def photo_explanation_table(method: str = "CartoonX") -> pd.DataFrame:
     """Sum up a method's explanations of the study's photographs, which come with the package.
 
     Parameters
@@ -36,11 +33,11 @@ def photo_explanation_table(method: str = "CartoonX") -> Styler:
 
     Returns
     -------
-    Styler
-        A row for each classifier, size, kind of input and lambda. The columns are the number of
-        images, the share of lost labels, the share of images whose squared probability is below the
-        loss, and three measures of distortion. Where the squared probability is below the loss, an
-        empty mask, which moves the probability to about zero, is as good as the explanation.
+    DataFrame
+        A row for each classifier, size, kind of input and lambda. ``images`` is their number, and
+        ``label lost`` the share of lost labels. ``empty mask as good`` is the share of images whose
+        squared probability is below the loss: an empty mask, which moves the probability to about
+        zero, is as good there. The last three columns are mean distortions.
     """
     rows = photo_rows("explanations", method=method, series=method)
     key = ["classifier", "normalize", "size", "seed", "lambda_k", "image"]
@@ -48,11 +45,11 @@ def photo_explanation_table(method: str = "CartoonX") -> Styler:
     # made alone.
     rows = rows.sort_values("on_path", kind="stable").drop_duplicates(key)
     rows = rows.assign(
-        inputs=rows["normalize"].map({True: "normalised", False: "raw, as published"}),
+        inputs=rows["normalize"].map({True: "normalised", False: "raw"}),
         lost=~rows["label_kept"].astype(bool),
         better=rows["probability"] ** 2 < rows["loss"],
     )
-    groups = rows.groupby(["classifier", "size", "inputs", "lambda_k"])
+    groups = rows.groupby(["classifier", "size", "inputs", "lambda_k"], observed=True)
     table = groups.agg(
         images=("image", "nunique"),
         lost=("lost", "mean"),
@@ -68,7 +65,7 @@ def photo_explanation_table(method: str = "CartoonX") -> Styler:
         "l2": "l2 norm, 64 draws",
         "l2_one_draw": "l2 norm, one draw",
     }
-    return table.rename(columns=names).reset_index().style.hide(axis="index").format(precision=3)
+    return table.rename(columns=names)
 
 
 @torch.no_grad()
@@ -141,7 +138,7 @@ class MaskJudge:
         *,
         measure: DistortionMeasure = "probability",
         clamp: bool = True,
-        draws: int = 64,
+        draws: int = 16,
         seed: int | None = None,
     ) -> Tensor:
         """Measure the distortion of masks of the predicted classes.
@@ -212,49 +209,3 @@ class MaskJudge:
         return torch.stack(
             [self.distortion(masks, measure="l2", draws=1, seed=seed) for seed in seeds], dim=1
         )
-
-    def empty(self, explanations: Explanation) -> pd.DataFrame:
-        """Compare the losses of explanations with those of a mask that keeps nothing.
-
-        Parameters
-        ----------
-        explanations : Explanation
-            Explanations of the N images by the published distortion, ``"probability"``.
-
-        Returns
-        -------
-        DataFrame
-            A row for each image.
-        """
-        loss = self.distortion(torch.zeros_like(explanations.mask))
-        return pd.DataFrame(
-            {
-                "probability": explanations.probability,
-                "loss": explanations.loss,
-                "loss of the empty mask": loss,
-                "the empty mask is better": loss < explanations.loss,
-            }
-        )
-
-    def sweep(self, path: Sequence[Explanation]) -> pd.DataFrame:
-        """Measure a path over lambda as the objective does, and as the published sweep does.
-
-        Parameters
-        ----------
-        path : sequence of Explanation
-            Explanations of the N images by the published distortion, one for each lambda.
-
-        Returns
-        -------
-        DataFrame
-            Mean distortions over the images, with a row for each lambda.
-        """
-        rows = {}
-        for explanation in path:
-            mask = explanation.mask
-            rows[f"{float(explanation.lambda_k[0]):g}"] = {
-                "squared change of the probability": float(explanation.distortion.mean()),
-                "l2 norm, 64 draws": float(self.distortion(mask, measure="l2").mean()),
-                "l2 norm, one draw": float(self.distortion(mask, measure="l2", draws=1).mean()),
-            }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lambda")

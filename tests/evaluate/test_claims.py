@@ -119,15 +119,15 @@ def test_a_verdict_is_one_sentence_with_its_reason() -> None:
     both = curve_tests(METHODS, {"raw": pair, "fair": pair}, "good", "bad")
     result = claim_result(METHODS, both, "10 images")
     assert result.outcome == "supported"
-    assert result.measured.startswith("Supported under all 2 conditions. With the relevant kept")
+    assert result.measured.startswith("With the relevant kept, the area under CartoonX's curve is ")
     assert "% [" in result.measured
-    assert result.measured.endswith("(raw; 10 images).")
+    assert result.measured.endswith("(raw; 10 images). All tests agree under both conditions.")
     assert [row.condition for row in result.conditions] == ["raw", "fair"]
     assert all(row.low <= row.mean <= row.high and row.mean > 0 for row in result.conditions)
     back = curve_tests(METHODS, {"back": pair}, "bad", "good")
     mixed = claim_result(METHODS, {**both, **back})
     assert mixed.outcome == "mixed"
-    assert "because the area, relevant kept is not lower for back" in mixed.measured
+    assert "because the area, relevant kept, is not lower (back)" in mixed.measured
     refuted = claim_result(METHODS, back)
     assert refuted.outcome == "not supported"
     assert "above that under Pixel RDE" in refuted.measured

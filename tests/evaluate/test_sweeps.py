@@ -8,8 +8,9 @@ import torch
 from helpers import smooth_images, tiny_cnn
 
 import rcx
+from rcx.evaluate.curves import Curve
 from rcx.evaluate.sweeps import sweep_rows, sweep_table
-from rcx.report.curve_figures import sweep_figure
+from rcx.report.curve_figures import curve_figure
 
 SOLVER = rcx.SolverSettings(steps=10, samples=2)
 IMAGES = smooth_images(2, (32, 32))
@@ -56,8 +57,13 @@ def test_the_table_has_means_over_the_images(rows: pd.DataFrame) -> None:
 
 
 def test_a_figure_has_both_methods_and_the_published_points(rows: pd.DataFrame) -> None:
-    figure = sweep_figure(rows, published=True)
-    distance, rate = figure.axes[:2]
-    # one line a method for each of two measurements, and the published one
-    assert len(distance.get_lines()) == 6 and len(rate.get_lines()) == 4
-    assert distance.get_xlabel() and distance.get_ylabel() and rate.get_ylabel()
+    percent = torch.tensor([0.0, 50, 100])
+    curves = {
+        name: Curve(percent, torch.rand(2, 3), torch.zeros(2, 3), "keep", "fair", "l2", 2)
+        for name in ("CartoonX", "Pixel RDE")
+    }
+    panels = curve_figure(curves, published=True, sweep=rows).axes
+    # two measurements of each method, and both as published
+    assert len(panels[1].get_lines()) == 8
+    assert [label.get_text() for label in panels[1].get_xticklabels()] == ["2", "20"]
+    assert panels[1].get_ylabel()
