@@ -1,4 +1,4 @@
-"""Where the book is opened elsewhere: Binder, Colab and Jupyter Lab. Nothing is installed or run."""
+"""The book elsewhere: Binder, Colab and Jupyter Lab. Nothing is installed, and no cell is run."""
 
 from __future__ import annotations
 
