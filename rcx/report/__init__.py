@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rcx.report.book.parameters import numbers_of
     from rcx.report.claim_results import claim_result, condition_table, curve_tests
     from rcx.report.curve_figures import curve_figure, lowest_areas, shown
     from rcx.report.frames import MaskFrames, explanation_frames, method_frames
@@ -54,6 +55,7 @@ _MODULES = {
     "machine_table": "status",
     "method_frames": "frames",
     "normalisation_table": "unsaid",
+    "numbers_of": "book.parameters",
     "other_results": "verdicts",
     "photo_explanation_table": "unsaid",
     "photo_normalisation_table": "unsaid",
@@ -91,6 +93,7 @@ __all__ = [
     "machine_table",
     "method_frames",
     "normalisation_table",
+    "numbers_of",
     "other_results",
     "photo_explanation_table",
     "photo_normalisation_table",

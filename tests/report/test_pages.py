@@ -128,13 +128,17 @@ def test_faults_of_pages_are_found(tmp_path: Path) -> None:
         "<h1 id='top'></h1><a href='b.html#there'></a><a href='b.html#gone'></a><img src='x.png'>"
         "<a href='c%20d.txt'></a><a href='https://example.org/x'></a><a href='#top'></a>"
     )
-    (tmp_path / "b.html").write_text("<p id='there'></p>" + " " * 5_000_001)
+    (tmp_path / "b.html").write_text("<p id='there'></p>" + " " * 3_100_000)
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "d.html").write_text(" " * 4_000_000)
+    (tmp_path / "most.html").write_text(" " * 3_000_000)
     (tmp_path / "c d.txt").touch()
     assert list(faults(tmp_path)) == [
+        "api/d.html has 4.0 MB, more than 3 MB",
+        "b.html has 3.1 MB, more than 3 MB",
         "a.html has a picture without a description: x.png",
         "a.html links to b.html#gone, which is not there",
         "a.html links to x.png, which is not there",
-        "b.html has 5.0 MB, more than 5",
     ]
 
 

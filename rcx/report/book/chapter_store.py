@@ -5,16 +5,17 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
 import nbformat
-from nbformat import NotebookNode
+from nbformat import NotebookNode, ValidationError
 from packaging.requirements import Requirement
 
+from rcx.report.results import ChapterRun
 from rcx.system.files import write_whole
 
 _RUNS_PER_CHAPTER = 4  # runs of a chapter that stay in the store
@@ -47,13 +48,30 @@ class ChapterStore:
         NotebookNode or None
             The executed notebook, or None if there is none or its file is damaged.
         """
-        path = self._path(chapter, key)
-        if not path.exists():
-            return None
-        try:
-            return cast(NotebookNode, nbformat.read(path, as_version=4))
-        except (OSError, ValueError):
-            return None
+        return _read(self._path(chapter, key))
+
+    def holds(self, chapter: str, key: str) -> bool:
+        """Tell whether there is a file of a run, without reading it."""
+        return self._path(chapter, key).exists()
+
+    def runs(self, chapter: str) -> Iterator[ChapterRun]:
+        """Read the facts of a chapter's runs, the latest first.
+
+        Parameters
+        ----------
+        chapter : str
+            Name of the chapter.
+
+        Yields
+        ------
+        ChapterRun
+            The facts of a run. Damaged files, and those of another version, are passed over.
+        """
+        for path in reversed(self._files(chapter)):
+            try:
+                yield ChapterRun.of(_read(path) or NotebookNode())
+            except (AttributeError, KeyError, TypeError):
+                continue
 
     def save(self, chapter: str, key: str, notebook: NotebookNode) -> None:
         """Save a run of a chapter, and delete all but the latest few runs.
@@ -69,21 +87,34 @@ class ChapterStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         # The file appears whole, even if the build is interrupted.
         write_whole(path, nbformat.writes(notebook).encode())
-        runs = sorted(path.parent.glob("*.ipynb"), key=lambda run: run.stat().st_mtime)
-        for old in runs[:-_RUNS_PER_CHAPTER]:
+        for old in self._files(chapter)[:-_RUNS_PER_CHAPTER]:
             old.unlink(missing_ok=True)
+
+    def _files(self, chapter: str) -> list[Path]:
+        """Files of a chapter's runs, the latest last."""
+        files = (self.folder / chapter).glob("*.ipynb")
+        return sorted(files, key=lambda path: path.stat().st_mtime)
 
     def _path(self, chapter: str, key: str) -> Path:
         return self.folder / chapter / f"{key}.ipynb"
 
 
-def chapter_key(text: str, parameters: dict[str, Any], package: str, results: str = "") -> str:
+def _read(path: Path) -> NotebookNode | None:
+    if not path.exists():
+        return None
+    try:
+        return cast(NotebookNode, nbformat.read(path, as_version=4))
+    except (OSError, ValueError, ValidationError):
+        return None
+
+
+def chapter_key(code: str, parameters: dict[str, Any], package: str, results: str = "") -> str:
     """Compute the key of a chapter's run from everything that the run depends on.
 
     Parameters
     ----------
-    text : str
-        The chapter's source.
+    code : str
+        What is run of the chapter, from `rcx.report.book.chapters.code_of`.
     parameters : dict of str to object
         Parameters of the run.
     package : str
@@ -94,10 +125,10 @@ def chapter_key(text: str, parameters: dict[str, Any], package: str, results: st
     Returns
     -------
     str
-        A hash. Two runs have the same key only if their texts, parameters, packages, libraries,
+        A hash. Two runs have the same key only if their code, parameters, packages, libraries,
         folders of assets and results are the same.
     """
-    parts = [text, json.dumps(parameters, sort_keys=True, default=str), package]
+    parts = [code, json.dumps(parameters, sort_keys=True, default=str), package]
     parts += [os.environ.get("RCX_ASSETS", ""), results]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-MOST_BYTES = 5_000_000
+MOST_BYTES = 3_000_000
 """Largest size of a page, with the pictures and widgets that are embedded in it."""
 
 
@@ -44,9 +44,11 @@ def faults(folder: Path) -> Iterator[str]:
     """
     texts = {path.resolve(): path.read_text(encoding="utf-8") for path in folder.glob("*.html")}
     pages = {path: _Page(text) for path, text in texts.items()}
-    for path, page in sorted(pages.items()):
+    for path in sorted(folder.rglob("*.html")):
         if (size := path.stat().st_size) > MOST_BYTES:
-            yield f"{path.name} has {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g}"
+            name = path.relative_to(folder)
+            yield f"{name} has {size / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:g} MB"
+    for path, page in sorted(pages.items()):
         for source in page.undescribed:
             yield f"{path.name} has a picture without a description: {source}"
         for link in dict.fromkeys(page.links):

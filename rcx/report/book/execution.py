@@ -13,6 +13,8 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from papermill.execute import remove_error_markers
 
+from rcx.report.book.chapters import locate_injected
+
 # Without this argument, every kernel prints that it runs "over TCP without encryption".
 _QUIET_KERNEL = ["--IPKernelApp.log_level=50"]
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -129,11 +131,9 @@ def _tidy(path: Path) -> NotebookNode:
     """Read an executed notebook, remove papermill's marks, and bring the source map up to date."""
     notebook: NotebookNode = remove_error_markers(nbformat.read(path, as_version=4))
     notebook.metadata.pop("papermill", None)
-    source_map = notebook.metadata.get("source_map")
-    for number, cell in enumerate(notebook.cells):
+    for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
-        if source_map and "injected-parameters" in cell.metadata.get("tags", []):
-            source_map.insert(number, source_map[max(number - 1, 0)])
+    locate_injected(notebook)
     return notebook
 
 

@@ -1,7 +1,9 @@
-"""Parameters of chapters, from the book's configuration and from the environment."""
+"""Parameters of chapters, from the book's configuration, the environment and the command line."""
 
 import ast
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,8 +29,9 @@ def settings_from(configured: Mapping[str, Any], environment: Mapping[str, str])
     environment : mapping
         Environment variables. ``PROFILE`` sets the parameter ``profile`` of every chapter.
         ``RCX_PARAMETERS`` sets others. It holds pairs ``name=value`` for every chapter and
-        ``chapter.name=value`` for one, separated by spaces. Or it is a JSON object of parameters
-        for every chapter, or of the same form as ``configured``.
+        ``chapter.name=value`` for one, separated by spaces. A value has spaces inside brackets or
+        quotes only, as in ``lambda_ks=[5, 20]``. Or it is a JSON object of parameters for every
+        chapter, or of the same form as ``configured``.
 
     Returns
     -------
@@ -110,11 +113,44 @@ def check_settings(declared: Mapping[str, Iterable[str]], settings: Settings) ->
                 )
 
 
+def numbers_of(value: object) -> list[float]:
+    """Read a list of numbers, which the command line of papermill hands to a chapter as text.
+
+    Parameters
+    ----------
+    value : sequence of float, float or str
+        The numbers, one number, or their text: ``"[5, 20]"``, ``"5, 20"`` or ``"5"``.
+
+    Returns
+    -------
+    list of float
+        The numbers.
+
+    Raises
+    ------
+    ValueError
+        If the value is anything else, or a number is not finite.
+    """
+    parsed: Any = value
+    if isinstance(value, str):
+        try:
+            parsed = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            parsed = None
+    numbers = []
+    for number in parsed if isinstance(parsed, list | tuple) else [parsed]:
+        right = isinstance(number, int | float) and not isinstance(number, bool)
+        if not right or not math.isfinite(number):
+            raise ValueError(f"{value!r} is no list of numbers; write [5, 20] or '5, 20'.")
+        numbers.append(float(number))
+    return numbers
+
+
 def _environment_triples(text: str) -> list[tuple[str, str, Any]]:
     """Split ``RCX_PARAMETERS`` into triples of chapter, name and value."""
     text = text.strip()
     if not text.startswith("{"):
-        return [_pair(word) for word in text.split()]
+        return [_pair(pair) for pair in _pairs(text)]
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -128,13 +164,41 @@ def _environment_triples(text: str) -> list[tuple[str, str, Any]]:
     return triples
 
 
+def _pairs(text: str) -> list[str]:
+    """Split a text at its spaces, but not inside a value's brackets or quotes."""
+    pairs: list[str] = []
+    for word in re.findall(r"\S+\s*", text):
+        if pairs and _is_open(pairs[-1]):
+            pairs[-1] += word
+        else:
+            pairs.append(word)
+    if pairs and _is_open(pairs[-1]):
+        raise ParameterError(
+            f"RCX_PARAMETERS: {pairs[-1].strip()!r} opens a bracket or a quote that nothing closes."
+        )
+    return [pair.strip() for pair in pairs]
+
+
+def _is_open(pair: str) -> bool:
+    """Tell whether a value begins with a bracket or a quote, and does not end yet."""
+    value = pair.partition("=")[2].strip()
+    if not value.startswith(("[", "(", "{", "'", '"')):
+        return False
+    try:
+        ast.parse(value, mode="eval")
+    except SyntaxError:
+        return True
+    return False
+
+
 def _pair(word: str) -> tuple[str, str, Any]:
     """Read ``name=value`` or ``chapter.name=value``. A value that is no Python literal is text."""
     key, equals, value = word.partition("=")
     chapter, _, name = key.rpartition(".")
     if not (equals and name):
         raise ParameterError(
-            f"RCX_PARAMETERS: {word!r} is not of the form name=value or chapter.name=value."
+            f"RCX_PARAMETERS: {word!r} is not of the form name=value or chapter.name=value; "
+            "put a value with spaces in brackets or quotes."
         )
     try:
         parsed = ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
