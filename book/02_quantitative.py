@@ -55,8 +55,9 @@ from IPython.display import Markdown
 import rcx
 from rcx.classifiers import load_profile
 from rcx.evaluate import COARSE, GAPS, Ranking, drop_table, gap_table, sweep_table
-from rcx.reference import CONDITIONS, claims, photo_curves, photo_rows, published_facts, published_points, published_sparsity
-from rcx.report import claim_result, condition_table, curve_figure, curve_tests, shown
+from rcx.reference import CONDITIONS, claims, photo_curves, photo_rows
+from rcx.reference import published_facts, published_points, published_sparsity
+from rcx.report import beside_published, claim_result, condition_table, curve_figure, curve_tests, shown
 from rcx.study import stored_curves, stored_explanation
 
 # %% [markdown]
@@ -117,15 +118,13 @@ drops["non-sparsity"] = [sparsity[name] if which == "measured" else reported[nam
 shown(drops)
 
 # %%
-def compared(method, column):
-    ours, theirs = drops.loc[("measured", method), column], drops.loc[("published", method), column]
-    inside = ours.low <= theirs <= ours.high
-    return f"{float(ours.mean):.3f} ({'agrees with' if inside else 'not'} the published {theirs:.3f})"
-
+columns = {"distortion after the drop": "the first drop ends at", "rise": "the curve rises again by"}
+columns |= {"non-sparsity": "the masks keep"}
 Markdown("\n".join(
-    f"- {name}: the first drop ends at {compared(name, 'distortion after the drop')}, "
-    f"the curve rises again by {compared(name, 'rise')}, and the masks keep {compared(name, 'non-sparsity')}."
-    for name in methods
+    f"- {name}: " + ", ".join(
+        f"{words} {beside_published(drops.loc[('measured', name), column], drops.loc[('published', name), column])}"
+        for column, words in columns.items()
+    ) + "." for name in methods
 ))
 
 # %% [markdown]

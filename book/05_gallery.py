@@ -15,27 +15,27 @@
 #
 # **What this chapter shows**
 #
-# - every explanation of a small run, to be filtered by method, $\lambda$, label and prediction;
-# - among its images, chosen by a rule, those that the classifier is wrong about.
+# - explanations of all images, to be filtered by method, $\lambda$, label and prediction;
+# - among the images, chosen by a rule, those that the classifier is wrong about.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # which images and classifiers: photos, sample or imagenet
-lambda_ks: list = [5.0, 20.0, 80.0]  # weights of the rate for CartoonX
-pixel_lambda_ks: list = [1.0, 4.0]  # the same for Pixel RDE
+profile: str = "photos"  # which images and classifier: photos, sample or imagenet
+lambda_ks: list = [20.0]  # weights of the rate for CartoonX
+pixel_lambda_ks: list = [4.0]  # the same for Pixel RDE
 n_images: int = 4  # how many images are shown, whatever the classifier says of them
 n_mistakes: int = 2  # how many more, those that the classifier is wrong about first
-n_drawn: int = 100  # how many images are classified to find these
+n_drawn: int = 7  # how many images are classified to find these
 seed: int = 0  # seed of scenes and noise
 
 # %% [markdown]
 # ## The images
 #
 # Pictures in a paper are chosen, and so are the misclassified images in Figure 2 of the report
-# {cite:p}`dubbeldam2023reproducibility`. Here a rule chooses, the one of [](01_qualitative): the first
-# `n_images` by number, and after them, of the first `n_drawn`, those `n_mistakes` to whose true class
-# the classifier gives the least probability. With the profile `imagenet` and
-# `n_images=100`, this page shows the whole study. It is built where the photographs are, and they stay
-# there.
+# {cite:p}`dubbeldam2023reproducibility`. Here a rule chooses, the one of [](01_qualitative): the
+# first `n_images` images by number, and after them, of the first `n_drawn`, those `n_mistakes` that
+# the classifier is wrong about or least sure of. With the profile `imagenet` and `n_images=100`,
+# this page shows the whole study. It is built where the photographs are, and they stay there.
+# `lambda_ks="[5, 20, 80]"` shows more prices of a coefficient.
 
 # %%
 import torch
@@ -44,21 +44,26 @@ from IPython.display import Markdown
 import rcx
 from rcx.classifiers import load_profile
 from rcx.evaluate import doubtful_images
-from rcx.report import Gallery, gallery_entries
+from rcx.report import Gallery, gallery_entries, numbers_of
+from rcx.study import stored_explanation
 
 # %%
 drawn = load_profile(profile, n_images=max(n_drawn, n_images + n_mistakes), seed=seed)
-model = drawn.classifier
+classifier = drawn.classifier
 with torch.no_grad():
-    probabilities = model.probabilities(drawn.images)
+    probabilities = classifier.probabilities(drawn.images)
 chosen = doubtful_images(probabilities, drawn.labels, first=n_images, doubtful=n_mistakes)
 images, labels = drawn.images[chosen], drawn.labels[chosen]
 names = [drawn.names[number] for number in chosen]
 
-# %%
-cartoons = rcx.CartoonX(model, distortion="probability", seed=seed).explain_path(images, lambda_ks)
-pixels = rcx.PixelRDE(model, distortion="probability", seed=seed).explain_path(images, pixel_lambda_ks)
-entries = gallery_entries(model, images, labels, names, [*cartoons, *pixels])
+# %% tags=["show-input"]
+cartoons = [
+    stored_explanation(rcx.CartoonX(classifier, lambda_k=value, seed=seed), images) for value in numbers_of(lambda_ks)
+]
+pixels = [
+    stored_explanation(rcx.PixelRDE(classifier, lambda_k=value, seed=seed), images)
+    for value in numbers_of(pixel_lambda_ks)
+]
 
 # %% [markdown]
 # ## The explanations
@@ -68,6 +73,7 @@ entries = gallery_entries(model, images, labels, names, [*cartoons, *pixels])
 # the panel, which is then shown large: its address can be sent to others.
 
 # %%
+entries = gallery_entries(classifier, images, labels, names, [*cartoons, *pixels])
 Gallery(entries)
 
 # %% [markdown]
@@ -78,5 +84,6 @@ lost = [entry for entry in entries if not entry.label_kept]
 wrong = {entry.name for entry in entries if not entry.right}
 Markdown(f"""
 - Of {len(names)} images, {len(wrong)} are misclassified{": " + ", ".join(sorted(wrong)) if wrong else ""}.
-- Of {len(entries)} explanations, {len(lost)} lose the label, {sum(entry.method == "CartoonX" for entry in lost)} of them CartoonX's and {sum(entry.method != "CartoonX" for entry in lost)} Pixel RDE's; the smallest lambda at which one is lost is {min((entry.lambda_k for entry in lost), default=float("nan")):g}.
+- Of {len(entries)} explanations, {len(lost)} lose the label: {sum(entry.method == "CartoonX" for entry in lost)} of
+  CartoonX and {sum(entry.method != "CartoonX" for entry in lost)} of Pixel RDE.
 """)

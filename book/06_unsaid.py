@@ -58,8 +58,8 @@ normalisation.style.hide(axis="index").format(precision=3)
 raw, normal = (normalisation[normalisation["inputs"].str.startswith(start)] for start in ("raw", "normalised"))
 Result(
     "unsaid-normalisation",
-    f"Raw photographs are classified rightly in {raw['right'].mean():.0%} instead of {normal['right'].mean():.0%}, with a "
-    f"mean probability of {raw['probability'].mean():.2f} instead of {normal['probability'].mean():.2f}.",
+    f"Raw photographs are classified rightly in {raw['right'].mean():.0%} instead of {normal['right'].mean():.0%}, "
+    f"with a mean probability of {raw['probability'].mean():.2f} instead of {normal['probability'].mean():.2f}.",
     reported="Nothing; the published code does not normalise.",
 )
 
@@ -143,8 +143,8 @@ Result(
 ratio = photos["l2 norm, one draw"] / photos["squared change"]
 Result(
     "unsaid-sweep",
-    f"On the photographs, the distortion of the published sweep is {ratio.min():.0f} to {ratio.max():.0f} times the one "
-    f"that lambda weighs, depending on network, input and lambda.",
+    f"On the photographs, the distortion of the published sweep is {ratio.min():.0f} to {ratio.max():.0f} times the "
+    f"one that lambda weighs, depending on network, input and lambda.",
     reported="Nothing; the figure calls it distortion.",
 )
 
@@ -159,7 +159,7 @@ Result(
 facts = published_facts()
 Result(
     "unsaid-left-out",
-    f"{facts['images chosen'] - facts['images in the curves']:.0f} of the {facts['images chosen']:.0f} chosen photographs "
-    f"are in none of the published curves; here {studied['images']:.0f} are explained.",
+    f"{facts['images chosen'] - facts['images in the curves']:.0f} of the {facts['images chosen']:.0f} chosen "
+    f"photographs are in none of the published curves; here {studied['images']:.0f} are explained.",
     reported="Nothing.",
 )

@@ -15,37 +15,49 @@
 #
 # **What this chapter shows**
 #
-# - each claim, what the report found about it, what was measured here, and whether that supports it;
+# - every claim at a glance;
+# - what was claimed, what the report found, what was measured here, and what would change our mind;
 # - the same for what the report did not say.
 
 # %% tags=["parameters"]
-profile: str = "sample"  # whose results are read: sample or imagenet
-
-# %% [markdown]
-# ## The claims
-#
-# Nothing is computed here. The other chapters record what they found, and this page reads it. What
-# *supported* means is fixed before anything is measured, by the tests of `rcx.evaluate.outcome`: all
-# predictions of a claim have to come out as predicted, at 5 %. *Mixed*: some did. *Not supported*: none
-# did, be it that the numbers speak against the claim or that they are too few to tell. *Open*: it
-# cannot be measured on these images.
+profile: str = ""  # only results of chapters with this profile: photos, sample or imagenet; empty: all
 
 # %%
 from IPython.display import Markdown
 from myst_nb import glue
 
-from rcx.report import chapters_without_result, other_results, read_runs, verdict_cards, verdict_table, with_profile
+from rcx.report import chapters_without_result, other_results, read_runs, verdict_cards, verdict_figure, verdict_table
+from rcx.report import with_profile
 
-runs = with_profile(read_runs(), profile)
+runs = with_profile(read_runs(), profile) if profile else read_runs()
+
+# %% [markdown]
+# ## At a glance
+#
+# Each row is a claim under one condition, with the number of images. The point is the mean
+# difference that the claim's first test found, in percent of what is compared with; to the right of
+# zero, it favours the claim. The line is its 95 % interval, and the colour the verdict of all tests.
+
+# %% mystnb={"figure": {"caption": "The claims, condition by condition.", "name": "fig-verdicts"}}
+verdict_figure(runs)
+
+# %% [markdown]
+# ## Claim by claim
+#
+# Nothing is computed here. The other chapters record what they found, and this page reads it. The
+# tests stand in `rcx/reference/claims.toml`, which was written before the measurement: all tests of
+# a claim have to come out as predicted, at 5 %, for it to be *supported*. *Mixed*: some did. *Not
+# supported*: none did, be it that the numbers speak against the claim or that they are too few to
+# tell. *Open*: it cannot be measured on these images.
+
+# %%
 verdict_cards(runs)
 
 # %% tags=["remove-cell"]
+glue("verdict-figure", verdict_figure(runs), display=False)
 glue("verdicts", verdict_table(runs), display=False)
 
 # %% [markdown]
-# On drawn scenes and two small classifiers a claim is tried, not settled: `PROFILE=imagenet make book`
-# fills this page for the photographs and networks of the study.
-#
 # ## Beside the claims
 #
 # What [](06_unsaid) measured:
@@ -58,9 +70,9 @@ other_results(runs)
 
 # %%
 absent = chapters_without_result(runs)
-outcomes = {name: result.outcome for run in runs.values() for name, result in run.results.items() if result.outcome}
-counted = [f"{list(outcomes.values()).count(one)} {one}" for one in dict.fromkeys(outcomes.values())]
+outcomes = [result.outcome for run in runs.values() for result in run.results.values() if result.outcome]
+counted = ", ".join(f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
 Markdown(f"""
-- With the profile `{profile}`, {len(outcomes)} verdicts are known: {", ".join(counted) or "none"}.
+- {len(outcomes)} verdicts are known: {counted or "none"}.
 - {"Not run, or without a result: " + ", ".join(absent) + "." if absent else "No chapter is missing."}
 """)

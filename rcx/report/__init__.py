@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rcx.report.book.parameters import numbers_of
     from rcx.report.claim_results import claim_result, condition_table, curve_tests
-    from rcx.report.curve_figures import curve_figure, lowest_areas, shown
+    from rcx.report.curve_figures import beside_published, curve_figure, lowest_areas, shown
     from rcx.report.frames import MaskFrames, explanation_frames, method_frames
     from rcx.report.gallery import Gallery, GalleryEntry, gallery_entries
     from rcx.report.results import ConditionResult, Result, read_runs, with_profile
@@ -42,11 +42,13 @@ _MODULES = {
     "MaskFrames": "frames",
     "MaskJudge": "unsaid",
     "Result": "results",
+    "beside_published": "curve_figures",
     "chapter_table": "status",
     "chapters_without_result": "verdicts",
     "claim_result": "claim_results",
     "condition_table": "claim_results",
     "curve_figure": "curve_figures",
+    "curve_tests": "claim_results",
     "explanation_frames": "frames",
     "frame_slider": "widgets",
     "gallery_entries": "gallery",
@@ -64,7 +66,6 @@ _MODULES = {
     "scrubber": "sliders",
     "shown": "curve_figures",
     "starts_figure": "start_figures",
-    "curve_tests": "claim_results",
     "verdict_cards": "verdicts",
     "verdict_figure": "verdicts",
     "verdict_table": "verdicts",
@@ -79,6 +80,7 @@ __all__ = [
     "MaskFrames",
     "MaskJudge",
     "Result",
+    "beside_published",
     "chapter_table",
     "chapters_without_result",
     "claim_result",

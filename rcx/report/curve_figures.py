@@ -215,6 +215,19 @@ def _written(value: object) -> object:
     return value
 
 
+def beside_published(measured: Interval, published: float) -> str:
+    """Say a measured mean, and whether its interval has the published number in it.
+
+    Returns
+    -------
+    str
+        Such as ``"0.293 [0.261, 0.330] (published: 0.248, outside the interval)"``.
+    """
+    inside = measured.low <= published <= measured.high
+    where = "inside" if inside else "outside"
+    return f"{measured:.3f} (published: {published:.3f}, {where} the interval)"
+
+
 def lowest_areas(curves: Mapping[str, Curve], count: int = 3) -> str:
     """Name the curves with the lowest mean areas, from the lowest on, as part of a sentence.
 

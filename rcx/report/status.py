@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from rcx.classifiers.profiles import VISION_TRANSFORMERS, ProfileName, load_profile
+from rcx.classifiers.profiles import ProfileName, load_profile
 from rcx.report.results import ChapterRun
 
 
@@ -35,25 +35,33 @@ def machine_table(runs: Mapping[str, ChapterRun]) -> pd.DataFrame:
     return pd.DataFrame({"": facts})
 
 
-def hash_table(profile: ProfileName, *, n_images: int, seed: int) -> pd.DataFrame:
-    """List SHA-256 hashes of the profile's weights, and of its images as the classifiers get them.
+def hash_table(
+    profile: ProfileName,
+    classifiers: Sequence[str | None] = (None,),
+    *,
+    n_images: int,
+    seed: int,
+) -> pd.DataFrame:
+    """List SHA-256 hashes of weights, and of a profile's images as the classifiers get them.
 
     Parameters
     ----------
     profile, n_images, seed
         As for `rcx.classifiers.load_profile`.
+    classifiers : sequence of str or None
+        Names of classifiers; None is the profile's own.
 
     Returns
     -------
     DataFrame
-        A row for the weights of each of the profile's classifiers, and one for its images.
+        A row for the weights of each classifier, and one for its images.
     """
     hashes = {}
-    for classifier in (None, VISION_TRANSFORMERS[profile]):
+    for classifier in classifiers:
         data = load_profile(profile, n_images=n_images, seed=seed, classifier=classifier)
         hashes[data.classifier.name] = data.classifier.weights_hash
         pixels = (data.images * 255).round().byte().contiguous().numpy()
         size = " × ".join(map(str, pixels.shape[-2:]))
-        images = f"{len(pixels)} images of {size}"
+        images = f"{profile}, {len(pixels)} images of {size}"
         hashes[images] = hashlib.sha256(pixels.tobytes()).hexdigest()
     return pd.DataFrame({"SHA-256": hashes})
