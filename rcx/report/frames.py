@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -13,7 +14,9 @@ from rcx.evaluate.rankings import generator_of, ranks
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.report.widgets import Frame
+from rcx.solver.lanes import Lanes
 from rcx.solver.loop import solve
+from rcx.solver.objective import Objective
 from rcx.solver.problem import Problem
 from rcx.starts.initial import initial_mask
 
@@ -38,11 +41,17 @@ class MaskFrames:
     def __init__(self, explainer: Explainer, image: Tensor, target: int | None = None) -> None:
         self.explainer, self.image = explainer, image[None].to(explainer.device)
         self.representation = explainer.representation(image.shape[-2:])
-        model = inference_copy(explainer.classifier, explainer.device, self.image)
+        self._model = inference_copy(explainer.classifier, explainer.device, self.image)
         with torch.no_grad():
-            logits = model(self.image)
-        classes = logits.argmax(1) if target is None else torch.tensor([target])
-        self.objective = explainer.objective(model, self.image, logits, classes.to(logits.device))
+            self._logits = self._model(self.image)
+        classes = self._logits.argmax(1) if target is None else torch.tensor([target])
+        self._classes = classes.to(self._logits.device)
+
+    @contextmanager
+    def _objective(self) -> Iterator[Objective]:
+        """Provide the objective, whose passes go side by side as those of an explanation."""
+        with Lanes(self._model) as lanes:
+            yield self.explainer.objective(lanes, self.image, self._logits, self._classes)
 
     @torch.no_grad()
     def frames(self, masks: Tensor, labels: Sequence[str]) -> list[Frame]:
@@ -62,14 +71,13 @@ class MaskFrames:
         """
         masks = masks.to(self.image)
         generator = torch.Generator().manual_seed(self.explainer.seed ^ _FRESH)
-        fields = self.objective.draw(_SAMPLES, generator)
         rows = torch.zeros(len(masks), dtype=torch.int64, device=masks.device)
-        answer = self.objective.answer(masks, fields, rows)
-        kept = self.objective.kept(answer.scores, rows)
+        with self._objective() as objective:
+            answer = objective.answer(masks, objective.draw(_SAMPLES, generator), rows)
+            kept = objective.kept(answer.scores, rows)
+            target, probability = int(objective.target[0]), float(objective.probability[0])
         images = self.image.expand(len(masks), -1, -1, -1)
         pictures = self.explainer.picture(self.representation, images, masks).cpu()
-        target = int(self.objective.target[0])
-        probability = float(self.objective.probability[0])
         return [
             _frame(
                 self.explainer,
@@ -103,15 +111,16 @@ class MaskFrames:
         steps = sorted({round(settings.steps * share) for share in shares})
         noise = torch.Generator().manual_seed(self.explainer.seed)
         lambda_k = torch.full((1,), self.explainer.lambda_k)
-        start = initial_mask(self.explainer.start, self.objective, noise, lambda_k)
-        masks = {0: start}
+        masks: dict[int, Tensor] = {}
 
         def watch(step: int, mask: Tensor) -> None:
             if step in steps:
                 masks[step] = mask.clone()
 
-        problem = Problem(self.objective, start, lambda_k.to(start), noise)
-        solution = solve(problem, settings, watch)
+        with self._objective() as objective:
+            masks[0] = initial_mask(self.explainer.start, objective, noise, lambda_k)
+            problem = Problem(objective, masks[0], lambda_k.to(masks[0]), noise)
+            solution = solve(problem, settings, watch)
         # An image that has stopped keeps its mask.
         shown = torch.cat([masks.get(step, solution.mask) for step in steps])
         return self.frames(shown, [f"step {step}" for step in steps])
