@@ -53,7 +53,7 @@ class StartTrials(NamedTuple):
         titles = {}
         for name in self.trials.curves["schedule"].unique():
             settings = self.provenance["schedules"][name]
-            titles[name] = f"{name}: {settings['steps']} steps of {settings['samples']} samples"
+            titles[name] = f"{name}: {settings['steps']:,} steps of {settings['samples']} samples"
         return titles
 
     @property
