@@ -70,7 +70,7 @@ hashes
 # | Is the code public, with its dependencies? | Yes: the package and its `pyproject.toml`, which says of each dependency why it is needed. |
 # | Is there training code, and are there weights? | Yes: `python -m rcx.classifiers.sample.train`; the weights of the sample's classifiers come with the package, those of the study's are public. Hashes are above. |
 # | Is there evaluation code, and a command for each result? | Yes: every number is computed by a chapter, and `make book` runs them all. |
-# | Which hyperparameters were tried, and how was chosen? | [](04_runtime_initialization) lists the schedules that were tried; all others are the study's. |
+# | Which hyperparameters were tried, and how was chosen? | [](solver.md) lists the schedules that were tried; all others are the study's. |
 # | How many runs, and with which seeds? | One for each image, with the seeds above; images are the sample of every interval. |
 # | Are measures defined, and variation reported? | Yes: [](02_quantitative). Intervals are bootstrap intervals over images, at 95 %. |
 # | What is the running time, and on which machine? | Above. |
