@@ -21,7 +21,7 @@ from rcx.evaluate.rollout import (
     rollout_matrix,
 )
 from rcx.evaluate.selection import doubtful_images
-from rcx.evaluate.start_claims import help_table, picture_table
+from rcx.evaluate.start_claims import help_table, picture_table, start_comparisons
 from rcx.evaluate.statistics import (
     Comparison,
     Interval,
@@ -86,6 +86,7 @@ __all__ = [
     "share_inside",
     "share_interval",
     "solver_timings",
+    "start_comparisons",
     "starts_table",
     "steps_to_reach",
     "sweep_rows",

@@ -73,60 +73,85 @@ def _early_losses(trials: Trials, schedule: str, start: str) -> pd.Series:
     return curves[curves["step"] <= EARLY * last].groupby("image")["loss"].mean()
 
 
-def help_table(
-    trials: Trials,
-    schedule: str,
-    starts: Sequence[str],
-    *,
-    reference: tuple[str, str] | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Judge whether starts help: a lower loss at the end, or fewer steps to the same loss.
+def start_comparisons(
+    trials: Trials, schedule: str, start: str, *, seed: int = 0
+) -> dict[str, tuple[Comparison, Expected]]:
+    """Compare a start with the start ``ones``, as the claim that a better start helps asks.
 
     Parameters
     ----------
     trials : Trials
-        Runs from these starts and from the reference.
+        Runs from the start and from ``ones``.
     schedule : str
-        Schedule of the starts' runs.
+        Schedule of the runs that are compared.
+    start : str
+        The start.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict of str to (Comparison, {"lower"})
+        ``"final loss"``, and ``"steps to the same loss"``: to the final loss from ``ones`` on the
+        same image. A run that does not reach it counts with all steps of the schedule.
+
+    Raises
+    ------
+    ValueError
+        If the start or ``ones`` has no runs under the schedule.
+    """
+    ones = (schedule, "ones")
+    losses = paired_losses(trials.runs, (schedule, start), ones)
+    needed = steps_to_reach(trials, final_losses(trials.runs, *ones))
+    steps = _steps(needed, trials.runs, schedule, start)
+    steps_of_ones = _steps(needed, trials.runs, *ones).loc[steps.index]
+    return {
+        "final loss": (compare(*losses, seed=seed), "lower"),
+        "steps to the same loss": (compare(steps, steps_of_ones, seed=seed), "lower"),
+    }
+
+
+def help_table(
+    trials: Trials, schedule: str, starts: Sequence[str], *, seed: int = 0
+) -> pd.DataFrame:
+    """Judge whether starts help: a lower loss at the end, and fewer steps to the same loss.
+
+    Parameters
+    ----------
+    trials : Trials
+        Runs from these starts and from ``ones``.
+    schedule : str
+        Schedule of the runs that are compared.
     starts : sequence of str
         The starts that are judged.
-    reference : (str, str), optional
-        Schedule and start with which they are compared; by default this schedule from ``ones``.
     seed : int
         Seed of the bootstrap.
 
     Returns
     -------
     DataFrame
-        A row for each start. ``loss, difference`` compares the final losses and ``steps,
-        difference`` the steps to the reference's final loss; a run that does not reach it counts
-        with all steps of the schedule. ``lower loss`` and ``fewer steps`` are their outcomes, and
-        ``reached`` is the share of runs that reach the reference's loss. ``helps`` is the
+        A row for each start. ``loss, difference`` and ``steps, difference`` are those of
+        `start_comparisons`. ``lower loss`` and ``fewer steps`` are their outcomes, and ``reached``
+        is the share of runs that reach the final loss from ``ones``. ``helps`` is the
         `rcx.evaluate.verdict` on the claim that both are lower.
 
     Raises
     ------
     ValueError
-        If a start or the reference has no runs.
+        If a start or ``ones`` has no runs.
     """
-    against = reference or (schedule, "ones")
-    goal = final_losses(trials.runs, *against)
-    needed = steps_to_reach(trials, goal)
+    needed = steps_to_reach(trials, final_losses(trials.runs, schedule, "ones"))
     rows = {}
     for start in starts:
-        losses = compare(*paired_losses(trials.runs, (schedule, start), against), seed=seed)
-        start_steps = _steps(needed, trials.runs, schedule, start)
-        reference_steps = _steps(needed, trials.runs, *against).loc[start_steps.index]
-        steps = compare(start_steps, reference_steps, seed=seed)
-        claims: list[tuple[Comparison, Expected]] = [(losses, "lower"), (steps, "lower")]
+        compared = start_comparisons(trials, schedule, start, seed=seed)
+        (losses, lower), (steps, fewer) = compared.values()
         rows[start] = {
             "loss, difference": losses.difference,
-            "lower loss": outcome(losses, "lower"),
+            "lower loss": outcome(losses, lower),
             "steps, difference": steps.difference,
-            "fewer steps": outcome(steps, "lower"),
+            "fewer steps": outcome(steps, fewer),
             "reached": float(np.isfinite(needed.loc[schedule, start]).mean()),
-            "helps": verdict(claims),
+            "helps": verdict(list(compared.values())),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

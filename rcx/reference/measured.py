@@ -49,25 +49,27 @@ class StartTrials(NamedTuple):
 
     @property
     def titles(self) -> dict[str, str]:
-        """Titles of the schedules; the title of the published one names its number of samples."""
-        samples = self.provenance["schedules"]["published"]["samples"]
-        titles = {"published": f"published, {samples} samples a step"}
-        return {name: titles.get(name, name) for name in self.trials.curves["schedule"].unique()}
+        """Titles of the schedules, with their steps and the samples of a step."""
+        titles = {}
+        for name in self.trials.curves["schedule"].unique():
+            settings = self.provenance["schedules"][name]
+            titles[name] = f"{name}: {settings['steps']:,} steps of {settings['samples']} samples"
+        return titles
 
     @property
     def summary(self) -> str:
-        """Sentence that names the numbers of images and seeds, the settings and the hours."""
+        """Sentences that name the numbers of images and seeds, the settings and the hours."""
         runs, provenance = self.trials.runs, self.provenance
         counts = runs.groupby("schedule", sort=False)[["image", "seed"]].nunique()
         images = ", ".join(
-            f"{count['image']} by the schedule {schedule}"
+            f"{count['image']} under the schedule {schedule}"
             + (f" with {count['seed']} seeds each" if count["seed"] > 1 else "")
             for schedule, count in counts.iterrows()
         )
         return (
-            f"Images: {images}; {provenance['classifier']}, lambda {provenance['lambda_k']:g}, "
-            f"torch {provenance['versions']['torch']}, {provenance['machine']}; "
-            f"{runs['seconds'].sum() / 3600:.1f} hours in all."
+            f"Images: {images}. The classifier is {provenance['classifier']}, and lambda is "
+            f"{provenance['lambda_k']:g}. The runs took {runs['seconds'].sum() / 3600:.1f} hours "
+            f"({provenance['machine']}; torch {provenance['versions']['torch']})."
         )
 
 

@@ -26,17 +26,16 @@ from rcx.solver.settings import SolverSettings
 from rcx.starts.initial import AnyStart, Start, start_name
 from rcx.system.machine import versions
 
-HEURISTICS = ("random", "uniform", "foreground", "foreground-uniform")
+STARTS = ("ones", "random", "uniform", "foreground", "foreground-uniform", "predicted")
 PLANS: dict[TrialProfile, dict[str, dict[str, int]]] = {
+    "imagenet": {
+        "default": dict.fromkeys(STARTS, 24),
+        "published": dict.fromkeys(STARTS, 24),
+    },
     "sample": {
-        "published": dict.fromkeys(("ones", *HEURISTICS, "predicted"), 8),
-        "default": {"ones": 24, **dict.fromkeys(HEURISTICS, 16), "predicted": 24},
+        "default": {"ones": 24},
         "short": {"ones": 24, "predicted": 24},
         "none": {"predicted": 24},
-    },
-    "imagenet": {
-        "default": dict.fromkeys(("ones", *HEURISTICS), 8),
-        "published": dict.fromkeys(("ones", *HEURISTICS), 6),
     },
 }
 """For each profile and schedule, the number of images that are explained from each start."""
@@ -50,7 +49,7 @@ SCHEDULES: dict[str, SolverSettings] = {
         update={"samples": 2, "antithetic": True}
     ),
 }
-"""Solver settings by name."""
+"""Settings of the solver, by the name of the schedule."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,15 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             trials = run_trials(make, pixels, starts, solver, options.seeds, done=done, first=image)
             for trial in trials:
                 _add(trial, paths)
-    shipped = make(start="predicted").start if "predicted" in plan["default"] else None
     provenance = {
         "profile": options.profile,
         "classifier": data.classifier.name,
         "weights_hash": data.classifier.weights_hash,
         "method": CartoonX.method,
         "lambda_k": 20.0,
-        "schedules": {name: solver.model_dump() for name, solver in SCHEDULES.items()},
-        "network": shipped and start_name(shipped),
+        "schedules": {name: SCHEDULES[name].model_dump() for name in plan},
+        "network": start_name(make(start="predicted").start),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores; processor seconds",
         "versions": versions(),
     }

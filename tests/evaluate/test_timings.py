@@ -12,6 +12,7 @@ from rcx.commands.main import app
 from rcx.evaluate.device_timings import device_timings
 from rcx.evaluate.timings import curve_timings, solver_timings, transform_timings
 from rcx.explain.explainer import Explainer
+from rcx.explain.pixel_rde import PixelRDE
 from rcx.images.scenes import draw_scenes
 from rcx.solver.settings import SolverSettings
 
@@ -50,6 +51,8 @@ def test_both_solvers_are_timed_for_both_methods() -> None:
     assert (table["seconds"] > 0).all()
     assert table["ratio"].count() == 2
     assert table.loc[("CartoonX", "default"), "loss"] > 0
+    one = solver_timings(load_classifier(tiny_cnn()), images, published_steps=2, methods=[PixelRDE])
+    assert set(one.index.get_level_values("method")) == {"Pixel RDE"}
 
 
 def test_an_unknown_profile_is_named() -> None:

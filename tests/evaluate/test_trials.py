@@ -11,7 +11,7 @@ import pytest
 from helpers import smooth_images, tiny_cnn
 
 import rcx
-from rcx.evaluate.start_claims import help_table, picture_table
+from rcx.evaluate.start_claims import help_table, picture_table, start_comparisons
 from rcx.evaluate.trials import (
     KEY,
     POINTS,
@@ -23,6 +23,7 @@ from rcx.evaluate.trials import (
     starts_table,
     steps_to_reach,
 )
+from rcx.reference.claims import claims
 from rcx.reference.measured import TrialProfile, start_trials
 from rcx.report.start_figures import starts_figure
 from rcx.solver.settings import SolverSettings
@@ -119,6 +120,17 @@ def test_a_start_helps_by_fewer_steps_or_a_lower_loss() -> None:
     assert table.loc["foreground", "helps"] == "not supported"
     assert table.loc["foreground", "lower loss"] == "against"
     assert table.loc["foreground", "reached"] == 0
+
+
+def test_a_start_is_compared_as_the_claim_about_starts_asks() -> None:
+    compared = start_comparisons(made_up(), "default", "uniform")
+    expected = {measure: expected for measure, (_, expected) in compared.items()}
+    assert expected == claims()["starts"].expectations
+    losses, steps = (comparison for comparison, _ in compared.values())
+    assert losses.difference.mean == 0 and losses.images == 12
+    assert steps.first_lower == 12
+    never, _ = start_comparisons(made_up(), "default", "foreground")["steps to the same loss"]
+    assert never.difference.mean + never.second_mean == 100  # all steps
 
 
 def test_the_published_picture() -> None:
