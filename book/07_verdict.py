@@ -26,8 +26,8 @@ profile: str = ""  # only results of chapters with this profile: photos, sample 
 from IPython.display import Markdown
 from myst_nb import glue
 
-from rcx.report import chapters_without_result, other_results, read_runs, verdict_cards, verdict_figure, verdict_table
-from rcx.report import with_profile
+from rcx.report import chapters_without_result, other_results, read_runs, with_profile
+from rcx.report import verdict_cards, verdict_figure, verdict_picture, verdict_table
 
 runs = with_profile(read_runs(), profile) if profile else read_runs()
 
@@ -54,7 +54,7 @@ verdict_figure(runs)
 verdict_cards(runs)
 
 # %% tags=["remove-cell"]
-glue("verdict-figure", verdict_figure(runs), display=False)
+glue("verdict-figure", verdict_picture(runs), display=False)
 glue("verdicts", verdict_table(runs), display=False)
 
 # %% [markdown]

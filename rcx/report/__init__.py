@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         other_results,
         verdict_cards,
         verdict_figure,
+        verdict_picture,
         verdict_table,
     )
     from rcx.report.wavelet_figures import pyramid_figure
@@ -68,6 +69,7 @@ _MODULES = {
     "starts_figure": "start_figures",
     "verdict_cards": "verdicts",
     "verdict_figure": "verdicts",
+    "verdict_picture": "verdicts",
     "verdict_table": "verdicts",
     "with_profile": "results",
 }
@@ -106,6 +108,7 @@ __all__ = [
     "starts_figure",
     "verdict_cards",
     "verdict_figure",
+    "verdict_picture",
     "verdict_table",
     "with_profile",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from html import escape
 
 from IPython.display import HTML
 
+from rcx.images.descriptions import figure_description
 from rcx.images.figures import FAINT, GREEN, INK, ORANGE, RED, style
 from rcx.reference.claims import Claim, claims
 from rcx.report.curve_figures import LineFigure
@@ -61,6 +63,14 @@ def verdict_figure(runs: Mapping[str, ChapterRun]) -> LineFigure:
             axes.plot([], [], "o-", color=colour, lw=2.2, label=outcome)
         figure.legend(loc="outside lower center", ncols=len(_COLOURS))
     return figure
+
+
+def verdict_picture(runs: Mapping[str, ChapterRun]) -> HTML:
+    """Give `verdict_figure` a form that a page other than the chapter's can show too."""
+    figure = verdict_figure(runs)
+    encoded = base64.b64encode(figure._repr_svg_().encode()).decode()
+    text = escape(figure_description(figure), quote=True)
+    return HTML(f'<img alt="{text}" src="data:image/svg+xml;base64,{encoded}">')
 
 
 def verdict_table(runs: Mapping[str, ChapterRun]) -> HTML:

@@ -23,6 +23,7 @@ from rcx.report.verdicts import (
     chapters_without_result,
     verdict_cards,
     verdict_figure,
+    verdict_picture,
     verdict_table,
 )
 
@@ -89,6 +90,7 @@ def test_verdicts_say_what_is_missing_and_why() -> None:
     assert chapters_without_result(runs)[0] == "02_quantitative"
     (axes,) = verdict_figure(runs).axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["raw (3)"]
+    assert 'alt="' in verdict_picture(runs).data
     assert verdict_figure({}).axes  # a book without results still has its page
 
 
