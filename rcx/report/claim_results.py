@@ -17,6 +17,8 @@ from rcx.report.results import ClaimOutcome, ConditionResult, Result
 Directions = tuple[Mapping[str, Curve], Mapping[str, Curve]]
 """Curves by series in both directions: keep, randomise."""
 
+_NAMED_TESTS = 2  # so many failed tests are named in a sentence
+
 
 def curve_tests(
     claim: Claim,
@@ -130,14 +132,19 @@ def _condition(claim: Claim, name: str, compared: Comparisons) -> ConditionResul
 
 
 def _failed(claim: Claim, tests: Mapping[str, Comparisons]) -> str:
-    """Name the tests that did not come out as expected, with their conditions."""
+    """Name the tests that did not come out as expected, with their conditions, or count many."""
     conditions: dict[str, list[str]] = {}
     for name, compared in tests.items():
         for measure, (comparison, expected) in compared.items():
             if outcome(comparison, expected, margin=claim.margin) != "as expected":
-                conditions.setdefault(f"{measure} is not {expected}", []).append(name)
+                worse = f"may be worse by {claim.margin:g} or more"
+                reason = worse if claim.margin else f"is not {expected}"
+                conditions.setdefault(f"{measure} {reason}", []).append(name)
+    if len(conditions) > _NAMED_TESTS:
+        failed, total = sum(map(len, conditions.values())), sum(map(len, tests.values()))
+        return f"{failed} of {total} tests did not come out as expected"
     return " and ".join(
-        f"the {measure}" + ("" if len(names) == len(tests) else f" for {', '.join(names)}")
+        f"the {measure}" + ("" if len(names) == len(tests) else f" for {'; '.join(names)}")
         for measure, names in conditions.items()
     )
 
