@@ -78,6 +78,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     number_tables(app)
     app.connect("config-inited", _begin)
     app.connect("env-get-outdated", _outdated)
+    app.connect("env-before-read-docs", _read_summaries_last)
     app.connect("html-page-context", _offer_notebook, priority=500)
     app.connect("html-page-context", _offer_launch, priority=600)
     app.connect("html-page-context", _drop_repeated_scripts, priority=900)
@@ -112,6 +113,7 @@ def run_for_book(text: str) -> NotebookNode:
         return _published(stored)
 
     chapters = sorted(name for name in env.found_docs if env.doc2path(name).endswith(_SUFFIX))
+    _read_summaries_last(_Book.app, env, chapters)
     _log.info(f"chapter {chapter}: running, {chapters.index(chapter) + 1} of {len(chapters)}")
     values = {name: _literal(default) for name, default in declared.items()} | parameters
     timeouts = _Book.app.config.rcx_cell_timeout
@@ -178,8 +180,7 @@ def _outdated(
     """Name the pages to read again.
 
     These are the chapters that failed, the chapters whose key has changed, the summaries and the
-    first page, which shows a part of a summary. A summary's name comes last in the alphabet, so
-    that it is read after the results that it shows have been written.
+    first page, which shows a part of a summary.
     """
     settings = app.config.rcx_parameters
     paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
@@ -197,6 +198,11 @@ def _outdated(
             if _keys_of(env).get(name) != key or name not in runs or runs[name].key != key:
                 outdated.append(name)
     return outdated
+
+
+def _read_summaries_last(app: Sphinx, env: BuildEnvironment, names: list[str]) -> None:
+    """Put summaries after the chapters whose results they show."""
+    names.sort(key=lambda name: name in app.config.rcx_summaries)
 
 
 def _key(name: str, path: Path, parameters: dict[str, Any]) -> str:
