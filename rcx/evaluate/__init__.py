@@ -9,7 +9,7 @@ from rcx.evaluate.curve_measurement import rate_distortion_curve, rate_distortio
 from rcx.evaluate.curve_summaries import GAPS, area_table, drop_table, gap_table
 from rcx.evaluate.curve_tables import curve_from_table, curve_table, curves_from_table
 from rcx.evaluate.curves import COARSE, PERCENT, Curve, CurveProtocol, Direction
-from rcx.evaluate.degenerate import DENSE, degenerate_table, lambda_sensitivity
+from rcx.evaluate.degenerate import DENSE, degenerate_table
 from rcx.evaluate.feature_maps import InapplicableError
 from rcx.evaluate.localisation import localisation_table, overlap_at_area, pointing, share_inside
 from rcx.evaluate.rankings import Ranking, image_seeds
@@ -70,7 +70,6 @@ __all__ = [
     "gap_table",
     "help_table",
     "image_seeds",
-    "lambda_sensitivity",
     "localisation_table",
     "mean_interval",
     "outcome",

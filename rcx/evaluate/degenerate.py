@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import pandas as pd
-import torch
-from torch import Tensor
 
 from rcx.evaluate.statistics import mean_interval, share_interval
 from rcx.explain.explanation import BLACK, Explanation
@@ -56,34 +53,3 @@ def _numbers(explanation: Explanation) -> pd.DataFrame:
     return pd.DataFrame(
         {"brightest": brightest, **{name: getattr(explanation, name) for name in names}}
     )
-
-
-def lambda_sensitivity(path: Mapping[float, Explanation]) -> Tensor:
-    """Measure how much sparser each image's explanation becomes as lambda grows.
-
-    Parameters
-    ----------
-    path : mapping of float to Explanation
-        Explanations of the same images by lambda, as from `rcx.CartoonX.explain_path`; at least
-        two lambdas.
-
-    Returns
-    -------
-    Tensor
-        ``(N,)``: the number of decades by which non-sparsity falls for each decade of lambda, from
-        the smallest lambda to the largest. It is 0 where lambda changes nothing. A mask that keeps
-        less than one coefficient counts as keeping one.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two lambdas.
-    """
-    if len(path) < 2:
-        raise ValueError("sensitivity needs at least two lambdas")
-    low, high = min(path), max(path)
-    one_coefficient = 1 / path[low].mask.shape[1]
-    densest, sparsest = (
-        path[lambda_k].nonsparsity.clamp_min(one_coefficient).log10() for lambda_k in (low, high)
-    )
-    return torch.as_tensor((densest - sparsest) / math.log10(high / low))

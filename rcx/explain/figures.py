@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def explanation_figure(
-    explanations: Explanation | Sequence[Explanation], *, titles: Sequence[str] | None = None
+    explanations: Explanation | Sequence[Explanation],
+    *,
+    titles: Sequence[str] | None = None,
+    maps: Mapping[str, Tensor] | None = None,
 ) -> StyledFigure:
     """Show images beside their explanations, a row for each image.
 
@@ -35,6 +38,9 @@ def explanation_figure(
         A column for each, such as one by CartoonX and one by Pixel RDE, all of the same N images.
     titles : sequence of str, optional
         Titles of the explanations' columns; by default the methods' names.
+    maps : mapping of str to Tensor, optional
+        Maps ``(N, H, W)`` of other methods, by the titles of their columns, which come last. None
+        of their values is negative. Each map is drawn in shares of its largest value.
 
     Returns
     -------
@@ -45,22 +51,26 @@ def explanation_figure(
     Raises
     ------
     ValueError
-        If there is no explanation, or they are of different numbers of images.
+        If there is no explanation, or explanations or maps are of different numbers of images.
     """
+    others = maps or {}
     columns = list(explanations) if isinstance(explanations, Sequence) else [explanations]
-    if not columns or any(len(column) != len(columns[0]) for column in columns):
-        counts = ", ".join(str(len(column)) for column in columns) or "none"
+    lengths = [len(column) for column in columns] + [len(one) for one in others.values()]
+    if not columns or len(set(lengths)) > 1:
+        counts = ", ".join(map(str, lengths)) or "none"
         raise ValueError(f"explanations of {counts} images do not stand side by side")
     if titles is None:
         titles = [str(column.settings.get("method", "explanation")) for column in columns]
     rows, captions, colours = [], [], []
-    for row in zip(*columns, strict=True):
-        rows.append([_shown(row[0].images[0]), *(explanation.picture[0] for explanation in row)])
-        captions.append([_image_caption(row[0]), *(_caption(explanation) for explanation in row)])
-        colours.append(
-            [INK, *(INK if bool(explanation.label_kept) else RED for explanation in row)]
-        )
-    return picture_grid(rows, ["Image", *titles], captions, colours)
+    for number, row in enumerate(zip(*columns, strict=True)):
+        pictures = [explanation.picture[0] for explanation in row]
+        pictures += [one[number] / one[number].max().clamp_min(1e-12) for one in others.values()]
+        rows.append([_shown(row[0].images[0]), *pictures])
+        texts = [_image_caption(row[0]), *(_caption(explanation) for explanation in row)]
+        captions.append(texts + [""] * len(others))
+        inks = [INK if bool(explanation.label_kept) else RED for explanation in row]
+        colours.append([INK, *inks] + [INK] * len(others))
+    return picture_grid(rows, ["Image", *titles, *others], captions, colours)
 
 
 def _shown(image: Tensor) -> Tensor:

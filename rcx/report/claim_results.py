@@ -17,6 +17,8 @@ from rcx.report.results import ClaimOutcome, ConditionResult, Result
 Directions = tuple[Mapping[str, Curve], Mapping[str, Curve]]
 """Curves by series in both directions: keep, randomise."""
 
+_NAMED_TESTS = 2  # so many failed tests, or conditions of one, are named in a sentence
+
 
 def curve_tests(
     claim: Claim,
@@ -127,9 +129,8 @@ def _condition(claim: Claim, name: str, compared: Comparisons) -> ConditionResul
 
 def _agreement(claim: Claim, tests: Mapping[str, Comparisons], whole: ClaimOutcome) -> str:
     """Say how the tests came out, and which did not as expected where the verdict is mixed."""
-    under = {1: "", 2: " under both conditions"}.get(
-        len(tests), f" under all {len(tests)} conditions"
-    )
+    all_of_them = "both" if len(tests) == 2 else f"all {len(tests)}"
+    under = f" under {all_of_them} conditions" if len(tests) > 1 else ""
     if whole == "supported":
         one = len(tests) * len(claim.tests) == 1
         return "The test agrees." if one else f"All tests agree{under}."
@@ -139,14 +140,23 @@ def _agreement(claim: Claim, tests: Mapping[str, Comparisons], whole: ClaimOutco
     for name, compared in tests.items():
         for measure, (comparison, expected) in compared.items():
             if outcome(comparison, expected, margin=claim.margin) != "as expected":
-                conditions.setdefault(f"{measure}, is not {expected}", []).append(name)
+                worse = f"may be worse by {claim.margin:g} or more"
+                reason = worse if claim.margin else f"is not {expected}"
+                conditions.setdefault(f"the {measure}, {reason}", []).append(name)
+    if len(conditions) > _NAMED_TESTS:
+        failed, total = sum(map(len, conditions.values())), sum(map(len, tests.values()))
+        return f"Mixed, because {failed} of {total} tests did not come out as expected."
+    failures = [f"{test}{_where(names, len(tests))}" for test, names in conditions.items()]
+    return f"Mixed, because {' and '.join(failures)}."
+
+
+def _where(conditions: list[str], count: int) -> str:
+    """Name the conditions of a test, or say how many of them there are."""
+    if len(conditions) == count:
+        return ""
+    named = ", ".join(conditions)
     return (
-        "Mixed, because "
-        + " and ".join(
-            f"the {measure}" + ("" if len(names) == len(tests) else f" ({', '.join(names)})")
-            for measure, names in conditions.items()
-        )
-        + "."
+        f" ({named})" if len(conditions) <= _NAMED_TESTS else f" for {len(conditions)} of {count}"
     )
 
 

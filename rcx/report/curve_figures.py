@@ -187,7 +187,9 @@ def _colour(name: str, names: list[str]) -> str:
     return _COLOURS.get(name) or _OTHER_COLOURS[others.index(name) % len(_OTHER_COLOURS)]
 
 
-def shown(table: pd.DataFrame, missing: str | None = None) -> pd.DataFrame:
+def shown(
+    table: pd.DataFrame, missing: str | None = None, *, digits: int | None = None
+) -> pd.DataFrame:
     """Write the numbers and intervals of a table as a reader wants them.
 
     Parameters
@@ -196,6 +198,9 @@ def shown(table: pd.DataFrame, missing: str | None = None) -> pd.DataFrame:
         Numbers, `rcx.evaluate.Interval` and text.
     missing : str, optional
         Text for a cell that has no value. By default, the cell stays as it is.
+    digits : int, optional
+        Decimal places of every number. By default, intervals have three, and other numbers two
+        significant digits.
 
     Returns
     -------
@@ -204,13 +209,16 @@ def shown(table: pd.DataFrame, missing: str | None = None) -> pd.DataFrame:
     """
     if missing is not None:
         table = table.astype(object).where(table.notna(), missing)
-    return table.map(_written)
+    return table.map(lambda value: _written(value, digits))
 
 
-def _written(value: object) -> object:
+def _written(value: object, digits: int | None) -> object:
     if isinstance(value, Interval):
-        return "not known" if math.isnan(value.mean) else f"{value:.3f}"
+        places = 3 if digits is None else digits
+        return "not known" if math.isnan(value.mean) else f"{value:.{places}f}"
     if isinstance(value, float):
+        if digits is not None:
+            return f"{value:.{digits}f}"
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
     return value
 

@@ -127,7 +127,10 @@ def test_a_verdict_is_one_sentence_with_its_reason() -> None:
     back = curve_tests(METHODS, {"back": pair}, "bad", "good")
     mixed = claim_result(METHODS, {**both, **back})
     assert mixed.outcome == "mixed"
-    assert "because the area, relevant kept, is not lower (back)" in mixed.measured
+    assert "because 4 of 12 tests did not come out as expected" in mixed.measured
+    one = {name: {"area": tests["area, relevant kept"]} for name, tests in (both | back).items()}
+    named = claim_result(METHODS, one).measured
+    assert named.endswith("Mixed, because the area, is not lower (back).")
     refuted = claim_result(METHODS, back)
     assert refuted.outcome == "not supported"
     assert "above that under Pixel RDE" in refuted.measured
@@ -168,6 +171,7 @@ def test_tables_are_written_for_readers() -> None:
     row = written.loc["drop over the first 1 %"]
     assert row["mean difference"].count("[") == 1
     assert row["Wilcoxon p"] == "0.002"
+    assert shown(pd.DataFrame({"points": [1.26]}), digits=1).iloc[0, 0] == "1.3"
     areas = area_table({"kept": pair[0]})
     areas.loc["good", "kept"] = UNKNOWN
     assert shown(areas).loc["good", "kept"] == "not known"

@@ -1,4 +1,4 @@
-"""Which explanations count as black, dense or useful, and how much lambda changes them."""
+"""Which explanations count as black, dense or useful."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import torch
 from helpers import smooth_images, tiny_cnn
 
 import rcx
-from rcx.evaluate.degenerate import degenerate_table, lambda_sensitivity
+from rcx.evaluate.degenerate import degenerate_table
 
 IMAGES = smooth_images(3)
 QUICK = rcx.SolverSettings(steps=0)
@@ -44,16 +44,3 @@ def test_shares_by_hand() -> None:
     assert table.loc["nothing", "all black"].mean == 1
     assert 0 < table.loc["nothing", "all black"].low < 1
     assert table.loc["nothing", "useful"].mean == 0
-
-
-def test_sensitivity_is_decades_by_decades() -> None:
-    def at(share: float) -> rcx.Explanation:
-        return replace(WHOLE, nonsparsity=torch.full((3,), share))
-
-    sensitivity = lambda_sensitivity({2.0: at(0.1), 20.0: at(0.05), 200.0: at(0.01)})
-    torch.testing.assert_close(sensitivity, torch.full((3,), 0.5))
-    length = WHOLE.mask.shape[1]
-    to_nothing = lambda_sensitivity({1.0: at(1), 10.0: NOTHING})
-    torch.testing.assert_close(to_nothing, torch.full((3,), float(length)).log10())
-    with pytest.raises(ValueError, match="two lambdas"):
-        lambda_sensitivity({2.0: WHOLE})

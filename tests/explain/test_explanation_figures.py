@@ -76,6 +76,17 @@ def test_a_row_for_each_image_and_a_column_for_each_explanation() -> None:
     assert rendered(figure).shape[1] > rendered(figure).shape[0]
 
 
+def test_maps_of_other_methods_come_last_in_shares_of_their_largest_value() -> None:
+    explanation = make_explanation()
+    dim = torch.rand(2, 16, 16) / 10
+    dim[1] = 0
+    figure = explanation_figure(explanation, maps={"another map": dim})
+    assert figure.axes[2].get_title(loc="left") == "another map"
+    first, second = (np.asarray(figure.axes[place].images[0].get_array()) for place in (2, 5))
+    assert np.allclose(first, dim[0] / dim[0].max()) and not second.any()
+    assert captions(figure)[2] == ""
+
+
 def test_captions_say_class_probabilities_and_numbers() -> None:
     explanation = make_explanation(count=1)
     image, cartoon = captions(explanation_figure(explanation))
@@ -120,6 +131,8 @@ def test_counts_that_do_not_fit_are_refused() -> None:
         explanation_figure([make_explanation(), make_explanation(count=3)])
     with pytest.raises(ValueError, match="none"):
         explanation_figure([])
+    with pytest.raises(ValueError, match="2, 3"):
+        explanation_figure(make_explanation(), maps={"map": torch.rand(3, 16, 16)})
 
 
 def test_history_keeps_the_last_value_of_an_image_that_has_stopped() -> None:

@@ -70,7 +70,7 @@ Gallery([
 ])
 
 # %%
-Result("claim-1", "1 of 2", outcome, claimed="It <works>.", reported="It did.")
+Result("relevant", "It <works> in 1 of 2.", outcome)
 """
 VERDICT = """# %% [markdown]
 # # Verdict
@@ -107,7 +107,7 @@ rcx.scrubber(rcx.CartoonX("sample/cnn", solver=few), images, through=["steps", "
              percents=[0, 50, 100], names=["a", "b"])
 """
 INDEX = "# A small book\n\n```{glue:} verdicts\n:doc: 07_verdict.py\n```\n"
-CHAPTERS = {"01_qualitative": FIRST, "05_sliders": SLIDERS, "07_verdict": VERDICT}
+CHAPTERS = {"01_qualitative": FIRST, "sliders": SLIDERS, "07_verdict": VERDICT}
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_figures_describe_themselves(book: Path) -> None:
 def test_text_from_outside_is_escaped(book: Path) -> None:
     text = page(book, "01_qualitative")
     assert "<script>alert(1)" not in text
-    assert "It &lt;works&gt;." in page(book, "07_verdict")
+    assert "It &lt;works&gt; in" in page(book, "07_verdict")
 
 
 def test_figures_are_numbered(book: Path) -> None:
@@ -160,6 +160,10 @@ def test_the_first_page_has_the_verdict_of_the_run(book: Path) -> None:
     assert "supported" in page(book, "index")
     assert "1 of 2" in page(book, "07_verdict")
     assert "missing: 02_quantitative 03_vit_agnosticism" in page(book, "07_verdict")
+
+
+def test_a_summary_is_read_last_whatever_its_name(book: Path) -> None:
+    assert "<th>sliders</th>" in page(book, "07_verdict")
 
 
 def test_verdicts_follow_the_chapters_that_they_read(book: Path) -> None:
@@ -293,7 +297,7 @@ def test_a_frame_slider_plays(tab: Page) -> None:
 def test_the_sliders_of_the_scrubber_move(book: Path) -> None:
     from playwright.sync_api import expect
 
-    with offline_tab(book / "book" / "_build" / "html" / "05_sliders.html") as tab:
+    with offline_tab(book / "book" / "_build" / "html" / "sliders.html") as tab:
         tabs = tab.locator(".lm-TabBar-tab, .p-TabBar-tab")
         expect(tabs).to_have_text(["steps", "kept"], timeout=20_000)
         numbers = tab.locator(".rcx-frame-slider table:visible")
