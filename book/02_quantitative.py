@@ -144,7 +144,7 @@ Markdown("\n".join(
 # %% mystnb={"figure": {"caption": "CartoonX minus Pixel RDE: mean differences over the photographs with their intervals.", "caption_before": true, "name": "tab-conditions"}}
 claim = claims()["rate-distortion"]
 tests = curve_tests(claim, photos, *methods, seed=seed)
-shown(condition_table(claim, tests))
+shown(condition_table(claim, tests)).T
 
 # %%
 claim_result(claim, tests, f"{len(as_published[0]['CartoonX'])} photographs, MobileNetV3-Small")

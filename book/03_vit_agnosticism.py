@@ -157,7 +157,7 @@ Markdown("\n".join(lines))
 # %% mystnb={"figure": {"caption": "CartoonX minus random orders, for the transformer: mean differences with 95 % intervals.", "caption_before": true, "name": "tab-any-classifier"}}
 any_classifier = claims()["any-classifier"]
 against_chance = curve_tests(any_classifier, photos, "CartoonX, ViT", "random wavelets, ViT", seed=seed)
-shown(condition_table(any_classifier, against_chance))
+shown(condition_table(any_classifier, against_chance)).T
 
 # %%
 where = f"{len(as_published[0]['CartoonX, ViT'])} photographs, DeiT-Tiny"
@@ -174,7 +174,7 @@ explains
 # %% mystnb={"figure": {"caption": "CartoonX for the ViT minus CartoonX for the CNN, in percentage points, with 95 % intervals.", "caption_before": true, "name": "tab-as-well"}}
 as_well = claims()["as-well"]
 against_cnn = curve_tests(as_well, photos, "CartoonX, ViT", "CartoonX, CNN", normalised=True, seed=seed)
-shown(condition_table(as_well, against_cnn), digits=1)
+shown(condition_table(as_well, against_cnn), digits=1).T
 
 # %%
 equals = claim_result(as_well, against_cnn, f"{where} and MobileNetV3-Small")

@@ -73,7 +73,7 @@ again = {
     for name, other in repeats.items()
 }
 claim = claims()["rate-distortion"]
-shown(condition_table(claim, curve_tests(claim, again, *methods, seed=seed)))
+shown(condition_table(claim, curve_tests(claim, again, *methods, seed=seed))).T
 
 # %% [markdown]
 # ## The sweep over lambda

@@ -14,6 +14,7 @@ from rcx.reference.claims import Claim, claims
 from rcx.report.curve_figures import LineFigure
 from rcx.report.results import ChapterRun, Result
 
+_LARGEST = 100.0  # percent, where the axis of the figure ends
 _COLOURS = {"supported": GREEN, "mixed": ORANGE, "not supported": RED}
 
 
@@ -30,6 +31,7 @@ def verdict_figure(runs: Mapping[str, ChapterRun]) -> LineFigure:
     LineFigure
         Each row shows the mean difference of the claim's first test with its interval, in percent
         of what is compared with; to the right of zero, it favours the claim. Colours are verdicts.
+        An arrow says that an interval goes on beyond the axis.
     """
     groups = [(claim, result.conditions) for claim, result in _results(runs) if result]
     groups = [(claim, rows) for claim, rows in groups if rows]
@@ -46,6 +48,9 @@ def verdict_figure(runs: Mapping[str, ChapterRun]) -> LineFigure:
                 colour = _COLOURS.get(row.outcome, FAINT)
                 axes.plot([row.low, row.high], [position, position], color=colour, lw=2.2)
                 axes.plot(row.mean, position, "o", color=colour, ms=4.5)
+                for end, sign, arrow in ((row.low, -1, "<"), (row.high, 1, ">")):
+                    if sign * end > _LARGEST:  # the line goes on beyond the axis
+                        axes.plot(sign * _LARGEST, position, arrow, color=colour, ms=6)
                 ticks.append(position)
                 names.append(f"{row.condition} ({row.images})")
             position += 1.3
@@ -54,6 +59,7 @@ def verdict_figure(runs: Mapping[str, ChapterRun]) -> LineFigure:
             yticks=ticks,
             yticklabels=names,
             ylim=(position - 0.5, -0.8),
+            xlim=(-_LARGEST * 1.03, _LARGEST * 1.03),
             xlabel="← against the claim     difference, % of what is compared with     for it →",
         )
         axes.grid(axis="y", visible=False)
