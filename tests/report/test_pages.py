@@ -166,6 +166,7 @@ def test_a_summary_is_read_last_whatever_its_name(book: Path) -> None:
     assert "<th>sliders</th>" in page(book, "07_verdict")
 
 
+@pytest.mark.slow
 def test_verdicts_follow_the_chapters_that_they_read(book: Path) -> None:
     result = build(book, RCX_PARAMETERS="outcome=mixed")
     assert "rcx-mixed" in page(book, "07_verdict"), result.stdout
@@ -204,6 +205,7 @@ def test_chapters_can_be_downloaded_as_they_were_run(book: Path) -> None:
     assert "pip install" in notebook.cells[1].source
 
 
+@pytest.mark.slow
 def test_launch_buttons_come_with_a_repository(tmp_path: Path) -> None:
     root = write_book(tmp_path, **{"01_qualitative": "# %% [markdown]\n# # One\n\n# %%\n1 + 1\n"})
     assert build(root).returncode == 0
@@ -219,6 +221,7 @@ def test_launch_buttons_come_with_a_repository(tmp_path: Path) -> None:
     assert f"https://colab.research.google.com/github/some/one/blob/notebooks/{file}" in text
 
 
+@pytest.mark.slow
 def test_a_build_that_was_killed_goes_on(tmp_path: Path) -> None:
     quick = "# %% [markdown]\n# # Quick\n\n# %%\nprint('quick')\n"
     flag = tmp_path / "second time"
