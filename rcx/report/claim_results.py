@@ -142,12 +142,13 @@ def _agreement(claim: Claim, tests: Mapping[str, Comparisons], whole: ClaimOutco
             if outcome(comparison, expected, margin=claim.margin) != "as expected":
                 worse = f"may be worse by {claim.margin:g} or more"
                 reason = worse if claim.margin else f"is not {expected}"
-                conditions.setdefault(f"the {measure}, {reason}", []).append(name)
+                conditions.setdefault(f"the {measure} {reason}", []).append(name)
     if len(conditions) > _NAMED_TESTS:
         failed, total = sum(map(len, conditions.values())), sum(map(len, tests.values()))
-        return f"Mixed, because {failed} of {total} tests did not come out as expected."
+        why = f": the difference may be {claim.margin:g} or more against it" if claim.margin else ""
+        return f"But {failed} of {total} tests did not come out as expected{why}."
     failures = [f"{test}{_where(names, len(tests))}" for test, names in conditions.items()]
-    return f"Mixed, because {' and '.join(failures)}."
+    return f"But {' and '.join(failures)}."
 
 
 def _where(conditions: list[str], count: int) -> str:

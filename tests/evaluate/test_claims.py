@@ -127,10 +127,10 @@ def test_a_verdict_is_one_sentence_with_its_reason() -> None:
     back = curve_tests(METHODS, {"back": pair}, "bad", "good")
     mixed = claim_result(METHODS, {**both, **back})
     assert mixed.outcome == "mixed"
-    assert "because 4 of 12 tests did not come out as expected" in mixed.measured
+    assert "But 4 of 12 tests did not come out as expected." in mixed.measured
     one = {name: {"area": tests["area, relevant kept"]} for name, tests in (both | back).items()}
     named = claim_result(METHODS, one).measured
-    assert named.endswith("Mixed, because the area, is not lower (back).")
+    assert named.endswith("But the area is not lower (back).")
     refuted = claim_result(METHODS, back)
     assert refuted.outcome == "not supported"
     assert "above that under Pixel RDE" in refuted.measured
