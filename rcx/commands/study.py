@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rcx.study.plan import Execute, Plan
     from rcx.study.settings import StudySettings
     from rcx.study.study import Study
+    from rcx.study.variants import Hardware
 
 _RESUMABLE = "every finished result is kept, and the same command goes on from here"
 
@@ -66,6 +68,16 @@ def study(
     tables: Annotated[
         bool, typer.Option("--tables", help="Only write the tables, from what is stored.")
     ] = False,
+    verify: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Compute N images, drawn by lot, again, and compare them with FOLDER/tables, or "
+            "where there are none with the tables that come with the package.",
+        ),
+    ] = None,
+    lot: Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of the lot.")] = 0,
     device: Device = "auto",
     batch_size: BatchSize = None,
     threads: Annotated[
@@ -119,6 +131,9 @@ def study(
         writable_folder(out)
         if not quiet:
             say("Loading classifiers and images ...", style="dim")
+        if verify is not None:
+            hardware = Hardware(device, batch_size, threads)
+            raise typer.Exit(_verified(study_settings, hardware, out, verify, lot, quiet=quiet))
         results = Store(store or out / "store")
         bound_study = Study(study_settings, results, Hardware(device, batch_size, threads))
         plan = bound_study.plan()
@@ -137,6 +152,39 @@ def study(
         raise typer.Exit(FAILED) from error
     _say_report(report, out, quiet=quiet)
     raise typer.Exit(FAILED if report.failures else 0)
+
+
+def _verified(
+    settings: StudySettings, hardware: Hardware, out: Path, count: int, lot: int, *, quiet: bool
+) -> int:
+    """Compute some images again, say how far they are from the tables, and return the exit code."""
+    from rcx.commands.study_progress import difference_rows, with_progress
+    from rcx.reference.photographs import photo_rows
+    from rcx.study.store import Store
+    from rcx.study.study import Study
+    from rcx.study.verification import (
+        KEYS,
+        difference_table,
+        drawn_by_lot,
+        read_tables,
+        recomputed_tables,
+    )
+
+    own = (out / "tables" / "curves.parquet").exists()
+    if not own and settings.profile != "imagenet":
+        raise ValueError(f"there are no tables in {printable(out / 'tables')}: run the study first")
+    committed = read_tables(out / "tables") if own else {name: photo_rows(name) for name in KEYS}
+    with TemporaryDirectory() as scratch, Store(Path(scratch, "store")) as store:
+        bound_study = Study(settings, store, hardware)
+        plan = drawn_by_lot(bound_study.plan(), count, lot)
+        execute = with_progress(bound_study.here, quiet=quiet)
+        recomputed = recomputed_tables(bound_study, plan, Path(scratch), execute)
+    differences = difference_table(committed, recomputed)
+    images = sorted({image.source.name for image in plan.images})
+    say(f"Computed again: {printable(', '.join(images))}.", stderr=False)
+    console().print(difference_rows(differences))
+    as_committed = not differences["missing"].any() and bool((differences["within"] == 1).all())
+    return 0 if as_committed else FAILED
 
 
 def _interrupt_when_terminated() -> None:

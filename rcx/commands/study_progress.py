@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 
+from pandas import DataFrame
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +14,7 @@ from rcx.commands.terminal import console, say
 from rcx.study.outcomes import StudyFailure, TaskOutcome
 from rcx.study.plan import Advance, Execute, Plan, Task, no_advance
 from rcx.study.store import Store
+from rcx.study.verification import TOLERANCE
 from rcx.system.text import printable, shortened
 
 _SECONDS_BETWEEN_LINES = 20.0
@@ -118,6 +120,19 @@ def plan_table(plan: Plan) -> Table:
         table.add_column(name, justify="right")
     for kind in dict.fromkeys([*plan.stored, *plan.missing]):
         table.add_row(kind, str(plan.stored.get(kind, 0)), str(plan.missing.get(kind, 0)))
+    return table
+
+
+def difference_rows(differences: DataFrame) -> Table:
+    """Make the table of how far recomputed numbers are from committed ones."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("table", "number"):
+        table.add_column(name)
+    for name in ("rows", "missing", "mean difference", "largest", f"within {TOLERANCE:g}"):
+        table.add_column(name, justify="right")
+    for (name, number), row in differences.iterrows():
+        sizes = (f"{row['mean']:.4f}", f"{row['largest']:.4f}", f"{row['within']:.1%}")
+        table.add_row(name, number, f"{row['rows']:.0f}", f"{row['missing']:.0f}", *sizes)
     return table
 
 

@@ -178,6 +178,26 @@ def test_dry_run_computes_nothing(tmp_path: Path) -> None:
     assert results(tmp_path / "o") == {}
 
 
+def test_images_drawn_by_lot_are_computed_again_and_compared(copied: Path) -> None:
+    words = ("study", "--settings", copied.parent / "study.toml", "--out", copied, "--verify")
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    code, output = typed(*words, 2, "--lot", 1)
+    assert code == 0, output
+    rows = [line.split() for line in output.splitlines() if line.startswith("explanations")]
+    assert rows
+    assert all(row[-3:] == ["0.0000", "0.0000", "100.0%"] for row in rows)
+    assert before == {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    changed = pd.read_parquet(copied / "tables" / "explanations.parquet")
+    changed["loss"] += 1
+    changed.to_parquet(copied / "tables" / "explanations.parquet")
+    code, output = typed(*words, 1)
+    assert code == 1
+    assert "1.0000" in output
+    code, output = typed(*words, 9)
+    assert code == 2
+    assert "from 1 to 3" in output
+
+
 def test_an_image_that_cannot_be_read_does_not_stop_the_rest(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

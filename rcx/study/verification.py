@@ -1,0 +1,141 @@
+"""Verification: some images of a study, drawn by lot, are computed again and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from rcx.study.plan import Execute, Plan
+from rcx.study.study import Study
+from rcx.study.tables import Tables
+
+Table = Literal["curves", "explanations"]
+
+_RUN = ["image", "classifier", "normalize", "size", "seed", "series"]
+KEYS: dict[Table, list[str]] = {
+    "curves": [*_RUN, "direction", "protocol", "measure", "draws", "percent"],
+    "explanations": [*_RUN, "lambda_k", "on_path"],
+}
+"""Columns that identify a row."""
+
+NUMBERS: dict[Table, list[str]] = {
+    "curves": ["distortion"],
+    "explanations": ["probability", "distortion", "nonsparsity", "loss", "l2"],
+}
+"""Columns that are compared."""
+
+TOLERANCE = 0.05
+"""Largest absolute difference that passes. On the same machine with the same versions there is
+none. Elsewhere sums are rounded otherwise, and the steps carry that on: masks differ a little."""
+
+
+def drawn_by_lot(plan: Plan, count: int, seed: int) -> Plan:
+    """Select images of a plan at random, with all that the plan asks for of them.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan of a whole study.
+    count : int
+        Number of images, at least 1.
+    seed : int
+        Seed of the lot.
+
+    Returns
+    -------
+    Plan
+        The same plan for these images alone.
+
+    Raises
+    ------
+    ValueError
+        If the study has fewer images.
+    """
+    names = sorted({image.source.full_name for image in plan.images})
+    if not 1 <= count <= len(names):
+        raise ValueError(f"verify must be from 1 to {len(names)}, the number of images")
+    drawn = set(np.random.default_rng(seed).choice(names, count, replace=False).tolist())
+    tasks = []
+    for task in plan.tasks:
+        kept = tuple(pair for pair in task.images if pair[1].full_name in drawn)
+        if kept:
+            tasks.append(replace(task, images=kept, cost=task.cost * len(kept) / len(task.images)))
+    images = [image for image in plan.images if image.source.full_name in drawn]
+    return Plan(images=images, tasks=tasks, failures=plan.failures)
+
+
+def recomputed_tables(
+    study: Study, plan: Plan, folder: Path, execute: Execute
+) -> dict[Table, pd.DataFrame]:
+    """Work on a plan, and read its tables.
+
+    Parameters
+    ----------
+    study : Study
+        The study, with an empty store.
+    plan : Plan
+        Images of the study, as from `drawn_by_lot`.
+    folder : Path
+        An existing folder for the tables.
+    execute : callable
+        Works on the tasks, such as `Study.here`.
+
+    Raises
+    ------
+    RuntimeError
+        If something could not be computed.
+    """
+    with closing(execute(plan.tasks, study.store)) as outcomes:
+        failures = [failure for _, outcome in outcomes for failure in outcome.failures]
+    if failures:
+        raise RuntimeError(f"{len(failures)} results failed, such as {failures[0]}")
+    Tables(study.store).write(plan.images, folder)
+    return read_tables(folder)
+
+
+def read_tables(folder: Path) -> dict[Table, pd.DataFrame]:
+    """Read the tables of a study from a folder."""
+    return {table: pd.read_parquet(folder / f"{table}.parquet") for table in KEYS}
+
+
+def difference_table(
+    committed: Mapping[Table, pd.DataFrame], recomputed: Mapping[Table, pd.DataFrame]
+) -> pd.DataFrame:
+    """Compare recomputed rows with committed ones.
+
+    Parameters
+    ----------
+    committed, recomputed : mapping of str to DataFrame
+        Tables of a study by name. Committed rows of other images are left out.
+
+    Returns
+    -------
+    DataFrame
+        A row for each table and number: how many ``rows`` were recomputed, how many of these are
+        ``missing`` among the committed ones, the ``mean`` and the ``largest`` absolute difference,
+        and the share of the rows whose difference is ``within`` `TOLERANCE`.
+    """
+    rows = {}
+    for table, key in KEYS.items():
+        old, new = (
+            part[table].astype(dict.fromkeys(key, str)).drop_duplicates(key)
+            for part in (committed, recomputed)
+        )
+        joined = new.merge(old, how="left", on=key, suffixes=("", " committed"), indicator=True)
+        known = joined[joined["_merge"] == "both"]
+        for number in NUMBERS[table]:
+            difference = (known[number] - known[f"{number} committed"]).abs()
+            rows[table, number] = {
+                "rows": len(joined),
+                "missing": len(joined) - len(known),
+                "mean": difference.mean(),
+                "largest": difference.max(),
+                "within": (difference <= TOLERANCE).mean(),
+            }
+    return pd.DataFrame.from_dict(rows, orient="index")
