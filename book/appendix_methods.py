@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Other methods, and rollout in detail
 #
-# **What this chapter shows**
+# **What this appendix shows**
 #
 # - two faults of the published rollout, and whether they matter;
 # - whether cartoon and rollout agree, patch by patch;
