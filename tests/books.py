@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from nbformat import NotebookNode
+
+from rcx.report.book.chapters import notebook_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Page, Route
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def read_chapter(path: Path) -> NotebookNode:
+    """Read a chapter's file as a notebook that has not been run."""
+    return notebook_of(path.read_text(encoding="utf-8"))
 
 
 def build(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

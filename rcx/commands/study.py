@@ -131,11 +131,11 @@ def study(
         writable_folder(out)
         if not quiet:
             say("Loading classifiers and images ...", style="dim")
+        hardware = Hardware(device, batch_size, threads)
         if verify is not None:
-            hardware = Hardware(device, batch_size, threads)
             raise typer.Exit(_verified(study_settings, hardware, out, verify, lot, quiet=quiet))
         results = Store(store or out / "store")
-        bound_study = Study(study_settings, results, Hardware(device, batch_size, threads))
+        bound_study = Study(study_settings, results, hardware)
         plan = bound_study.plan()
         if dry_run:
             _say_plan(bound_study, plan)
@@ -159,11 +159,11 @@ def _verified(
 ) -> int:
     """Compute some images again, say how far they are from the tables, and return the exit code."""
     from rcx.commands.study_progress import difference_rows, with_progress
+    from rcx.reference.additions import KEYS
     from rcx.reference.photographs import photo_rows
     from rcx.study.store import Store
     from rcx.study.study import Study
     from rcx.study.verification import (
-        KEYS,
         difference_table,
         drawn_by_lot,
         read_tables,

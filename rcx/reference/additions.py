@@ -22,11 +22,11 @@ _RUN = ["classifier", "normalize", "size", "seed"]  # columns that identify a st
 # columns that describe the store and not the images
 _LEFT_OUT = ["result", "place", "run", "image_sha256"]
 
-# columns that identify a measurement
-_KEYS: dict[MeasuredTable, list[str]] = {
+KEYS: dict[MeasuredTable, list[str]] = {
     "curves": ["image", *_RUN, "series", "direction", "protocol", "measure", "draws"],
     "explanations": ["image", *_RUN, "series", "lambda_k", "on_path"],
 }
+"""Columns that identify a measurement: a whole curve, or an explanation."""
 
 
 def publish(study: Path, folder: Path) -> dict[MeasuredTable, int]:
@@ -47,7 +47,7 @@ def publish(study: Path, folder: Path) -> dict[MeasuredTable, int]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     counts: dict[MeasuredTable, int] = {}
-    for table, key in _KEYS.items():
+    for table, key in KEYS.items():
         rows = _finished(pd.read_parquet(study / "tables" / f"{table}.parquet"))
         rows = rows.drop(columns=[name for name in _LEFT_OUT if name in rows])
         # an image of two runs has its rows twice

@@ -116,6 +116,16 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
     }
 
 
+def pixels_document(images: Tensor) -> Document:
+    """Describe images that are no files for keys: by a hash of their pixels."""
+    return {"sha256": tensor_hash(images), "size": int(images.shape[-1]), "fit": None}
+
+
+def tensor_hash(tensor: Tensor) -> str:
+    """SHA-256 of a tensor's values, in hexadecimal."""
+    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
 def explanation_key(image: Document, classifier: Document, explainer: Document) -> Key:
     """Key of an explanation by `rcx.CartoonX.explain` or `rcx.PixelRDE.explain`."""
     return _key("explanation", image=image, classifier=classifier, explainer=explainer)

@@ -14,7 +14,7 @@ from rcx.images.checks import ImageError
 from rcx.images.decoding import Fit, read_image
 from rcx.images.reading import find_images
 from rcx.images.scenes import draw_scenes
-from rcx.study.keys import Document
+from rcx.study.keys import Document, pixels_document
 from rcx.study.outcomes import StudyFailure
 from rcx.study.settings import SettingsError, StudySettings
 from rcx.system.text import reason
@@ -78,8 +78,7 @@ class Source:
             image = draw_scenes(1, seed=self.seed, size=size, first=self.scene).images[0]
             if channels != len(image):
                 raise ImageError(f"scenes have 3 channels, and the classifier takes {channels}")
-            digest = hashlib.sha256(image.numpy().tobytes()).hexdigest()
-            return image, {"sha256": digest, "size": size, "fit": None}
+            return image, pixels_document(image)
         document = self.document(size)
         image = read_image(self.path, size, fit=self.fit, channels=channels)
         if self.document(size) != document:

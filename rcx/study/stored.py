@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,7 +28,6 @@ from rcx.evaluate.rankings import Ranking
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.study.keys import (
-    Document,
     Key,
     attribution_key,
     classifier_document,
@@ -35,6 +35,8 @@ from rcx.study.keys import (
     explainer_document,
     explanation_key,
     path_keys,
+    pixels_document,
+    tensor_hash,
 )
 from rcx.study.kinds import Attribution, Result
 from rcx.study.store import Store
@@ -62,9 +64,9 @@ def book_store() -> Store:
     default = project / ".rcx" / "store" if checkout else Path.home() / ".cache" / "rcx"
     folder = Path(os.environ.get(FOLDER_VARIABLE) or default)
     today = folder / _code_hash(package)
-    for other in folder.glob("*/results"):
-        if other.parent != today:
-            shutil.rmtree(other.parent, ignore_errors=True)
+    for other in folder.glob("*/"):
+        if other != today and re.fullmatch(r"[0-9a-f]{16}", other.name):  # a store of other code
+            shutil.rmtree(other, ignore_errors=True)
     return Store(today, indexed=False)
 
 
@@ -157,9 +159,9 @@ def stored_curves(
     document = classifier_document(classifier)
 
     def curve(ranking: Ranking) -> Curve:
-        order = {"relevance": _digest(ranking.relevance), "of": repr(ranking.representation)}
+        order = {"relevance": tensor_hash(ranking.relevance), "of": repr(ranking.representation)}
         key = curve_key(
-            _document(images),
+            pixels_document(images),
             document,
             order,
             direction=direction,
@@ -208,7 +210,7 @@ def stored_attributions(
     kept = store or book_store()
     maps: dict[str, Tensor] = {}
     for name in get_args(Baseline):
-        key = attribution_key(_document(images), classifier_document(classifier), name, seed)
+        key = attribution_key(pixels_document(images), classifier_document(classifier), name, seed)
         make = partial(_attribution, name, classifier, images, seed)
         with suppress(InapplicableError):
             maps[name] = _stored(kept, key, Attribution, make).relevance
@@ -231,7 +233,7 @@ def _stored_rows(
 
     def keys_of(row: int) -> list[Key]:
         asked = method if targets is None else {**method, "target": targets[row]}
-        document = _document(images[row : row + 1])
+        document = pixels_document(images[row : row + 1])
         if lambda_ks is None:
             return [explanation_key(document, classifier, asked)]
         return path_keys(document, classifier, asked, lambda_ks)
@@ -273,15 +275,6 @@ def _read(store: Store, key: Key, kind: type[R]) -> R | None:
     except DamagedError:
         return None
     return result if isinstance(result, kind) else None
-
-
-def _document(images: Tensor) -> Document:
-    """Describe images for keys by their pixels, as `rcx.study.sources` describes a scene."""
-    return {"sha256": _digest(images), "size": int(images.shape[-1]), "fit": None}
-
-
-def _digest(tensor: Tensor) -> str:
-    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
 
 
 @cache

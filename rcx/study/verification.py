@@ -6,25 +6,22 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from rcx.reference.additions import KEYS
+from rcx.reference.photographs import MeasuredTable
 from rcx.study.plan import Execute, Plan
 from rcx.study.study import Study
 from rcx.study.tables import Tables
 
-Table = Literal["curves", "explanations"]
+_Tables = Mapping[MeasuredTable, pd.DataFrame]
 
-_RUN = ["image", "classifier", "normalize", "size", "seed", "series"]
-KEYS: dict[Table, list[str]] = {
-    "curves": [*_RUN, "direction", "protocol", "measure", "draws", "percent"],
-    "explanations": [*_RUN, "lambda_k", "on_path"],
-}
-"""Columns that identify a row."""
+# columns that identify a row
+_ROW_KEYS: dict[MeasuredTable, list[str]] = {**KEYS, "curves": [*KEYS["curves"], "percent"]}
 
-NUMBERS: dict[Table, list[str]] = {
+NUMBERS: dict[MeasuredTable, list[str]] = {
     "curves": ["distortion"],
     "explanations": ["probability", "distortion", "nonsparsity", "loss", "l2"],
 }
@@ -72,7 +69,7 @@ def drawn_by_lot(plan: Plan, count: int, seed: int) -> Plan:
 
 def recomputed_tables(
     study: Study, plan: Plan, folder: Path, execute: Execute
-) -> dict[Table, pd.DataFrame]:
+) -> dict[MeasuredTable, pd.DataFrame]:
     """Work on a plan, and read its tables.
 
     Parameters
@@ -99,13 +96,14 @@ def recomputed_tables(
     return read_tables(folder)
 
 
-def read_tables(folder: Path) -> dict[Table, pd.DataFrame]:
+def read_tables(folder: Path) -> dict[MeasuredTable, pd.DataFrame]:
     """Read the tables of a study from a folder."""
     return {table: pd.read_parquet(folder / f"{table}.parquet") for table in KEYS}
 
 
 def difference_table(
-    committed: Mapping[Table, pd.DataFrame], recomputed: Mapping[Table, pd.DataFrame]
+    committed: Mapping[MeasuredTable, pd.DataFrame],
+    recomputed: Mapping[MeasuredTable, pd.DataFrame],
 ) -> pd.DataFrame:
     """Compare recomputed rows with committed ones.
 
@@ -122,7 +120,7 @@ def difference_table(
         and the share of the rows whose difference is ``within`` `TOLERANCE`.
     """
     rows = {}
-    for table, key in KEYS.items():
+    for table, key in _ROW_KEYS.items():
         old, new = (
             part[table].astype(dict.fromkeys(key, str)).drop_duplicates(key)
             for part in (committed, recomputed)

@@ -12,11 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import jupytext
 import pytest
-from books import ROOT
+from books import ROOT, read_chapter
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from rcx.report.book.chapters import read_chapter
 from rcx.report.book.notebooks import BRANCH, FOLDER, launch_buttons
 
 BINDER = ROOT / ".binder"

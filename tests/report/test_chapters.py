@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from books import read_chapter
 from nbformat import NotebookNode
-
-from rcx.report.book.chapters import read_chapter
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "book").glob("*.py"))

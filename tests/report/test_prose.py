@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from books import ROOT
+from books import ROOT, read_chapter
 from nbformat import NotebookNode
 
-from rcx.report.book.chapters import notebook_of, read_chapter
+from rcx.report.book.chapters import notebook_of
 from rcx.report.book.tables import PREFIX
 
 MOST_WORDS = 1500

@@ -119,10 +119,13 @@ def test_a_damaged_result_is_computed_again(
 def test_results_of_other_code_are_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "former" / "results").mkdir(parents=True)
+    former = tmp_path / ("0" * 16)
+    for folder in (former, tmp_path / "imagenet"):
+        (folder / "results").mkdir(parents=True)
     monkeypatch.setenv("RCX_STORE", str(tmp_path))
     book = book_store()
-    assert not (tmp_path / "former").exists()
+    assert not former.exists()
+    assert (tmp_path / "imagenet" / "results").exists()  # the store of a study of the user's
     assert book.folder.parent == tmp_path
 
 

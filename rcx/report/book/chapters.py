@@ -6,7 +6,6 @@ import ast
 import copy
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jupytext
@@ -83,22 +82,6 @@ def notebook_of(text: str) -> NotebookNode:
     if len(starts) == len(notebook.cells):
         notebook.metadata["source_map"] = starts
     return notebook
-
-
-def read_chapter(path: Path) -> NotebookNode:
-    """Read a chapter's file as a notebook that has not been run.
-
-    Parameters
-    ----------
-    path : Path
-        The percent script.
-
-    Returns
-    -------
-    NotebookNode
-        The notebook as from `notebook_of`.
-    """
-    return notebook_of(path.read_text(encoding="utf-8"))
 
 
 def declared_parameters(notebook: NotebookNode) -> dict[str, str]:
