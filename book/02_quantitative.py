@@ -49,7 +49,6 @@ seed: int = 0  # seed of images, noise and random orders
 # orders show what remains of a curve when nothing is known about relevance.
 
 # %%
-import pandas as pd
 from IPython.display import Markdown
 
 import rcx

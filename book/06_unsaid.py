@@ -33,12 +33,10 @@ seed: int = 0  # seed of scenes and noise
 
 # %%
 import pandas as pd
-from IPython.display import Markdown
 
 import rcx
 from rcx.classifiers import load_profile
 from rcx.evaluate import mean_interval
-from rcx.images import picture_grid
 from rcx.reference import published_facts
 from rcx.report import MaskJudge, Result, photo_explanation_table, photo_normalisation_table
 from rcx.study import stored_explanation
