@@ -5,6 +5,8 @@ The room knows nothing of masks, noise and classifiers.
 
 from rcx.representations.pixels import Pixels
 from rcx.representations.representation import Band, LocalisedRepresentation, Representation
+from rcx.representations.shearlet_filters import ShearletSystem
+from rcx.representations.shearlets import Shearlets
 from rcx.representations.wavelets import Wavelets, deepest_level
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "LocalisedRepresentation",
     "Pixels",
     "Representation",
+    "ShearletSystem",
+    "Shearlets",
     "Wavelets",
     "deepest_level",
 ]

@@ -9,6 +9,7 @@ from helpers import random_tensor
 
 from rcx.representations.pixels import Pixels
 from rcx.representations.representation import LocalisedRepresentation, Representation
+from rcx.representations.shearlets import Shearlets
 from rcx.representations.wavelets import Wavelets
 
 # PyWavelets warns of levels at which the boundary affects every coefficient. They are tested too.
@@ -22,6 +23,8 @@ REPRESENTATIONS = (
     Wavelets((15, 16), "sym4", 2, "periodization"),
     Wavelets((101, 112), "db3", 3),
     Wavelets((104, 101), "bior4.4", 2, "periodization"),
+    Shearlets((32, 37)),
+    Shearlets((33, 20), (1, 2), "meyer"),
 )
 by_representation = pytest.mark.parametrize("representation", REPRESENTATIONS, ids=repr)
 
@@ -53,7 +56,12 @@ def test_the_backward_pass_is_the_adjoint(representation: Representation) -> Non
 
 @pytest.mark.parametrize(
     "representation",
-    [Pixels((3, 4)), Wavelets((7, 6), "haar", 2), Wavelets((7, 6), "db3", 1)],
+    [
+        Pixels((3, 4)),
+        Wavelets((7, 6), "haar", 2),
+        Wavelets((7, 6), "db3", 1),
+        Shearlets((5, 6), (0,)),
+    ],
     ids=repr,
 )
 def test_gradients_pass_gradcheck(representation: Representation) -> None:
@@ -101,7 +109,8 @@ def test_leading_axes_are_free(representation: Representation) -> None:
 @by_representation
 def test_representations_fit_the_protocol(representation: Representation) -> None:
     assert isinstance(representation, Representation)
-    assert isinstance(representation, LocalisedRepresentation)
+    localised = not isinstance(representation, Shearlets)
+    assert isinstance(representation, LocalisedRepresentation) == localised
     assert isinstance(representation.name, str)
     assert str(representation.size) in repr(representation)
 
