@@ -51,7 +51,7 @@ from rcx.classifiers import load_profile
 from rcx.explain import explanation_figure, history_figure
 from rcx.images import picture_grid
 from rcx.report import MaskFrames, frame_slider, pyramid_figure
-from rcx.solver import adaptive_gaussian, obfuscate
+from rcx.solver import band_noise, obfuscate
 from rcx.study import stored_explanation
 
 # %% tags=["show-input"] mystnb={"figure": {"caption": "The photograph, and what the classifier says of it.", "name": "fig-image"}}
@@ -126,7 +126,7 @@ picture_grid([few_pixels, few_wavelets], captions=captions)
 # coefficient, nothing of it.
 
 # %% tags=["show-input"] mystnb={"figure": {"caption": "Obfuscations, and the probability of the class in them: what is not kept is noise.", "name": "fig-obfuscations"}}
-noise = adaptive_gaussian(coefficients, wavelets.bands)
+noise = band_noise(coefficients, wavelets.bands)
 generator = torch.Generator().manual_seed(seed)
 fields = torch.randn(2, 3, wavelets.length, generator=generator)
 levels = {"all": 1.0, "half": 0.5, "nothing": 0.0}

@@ -23,7 +23,7 @@ from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.explain.pixel_rde import PixelRDE
 from rcx.representations.wavelets import Wavelets
-from rcx.solver.noise import adaptive_gaussian
+from rcx.solver.noise import band_noise
 from rcx.solver.settings import SolverSettings
 
 
@@ -152,7 +152,7 @@ def _one_by_one(
     """Restore coefficients one after the other, and return the seconds that this alone took."""
     synthesise = _published_inverse(wavelets)
     coefficients = wavelets.analyse(image[None])
-    noise = adaptive_gaussian(coefficients, wavelets.bands)
+    noise = band_noise(coefficients, wavelets.bands)
     random = noise.mean + noise.deviation * torch.randn_like(coefficients)
     original, restored = (
         [values[..., band.positions].clone() for band in wavelets.bands]

@@ -13,7 +13,7 @@ from rcx.explain.empty import warn_of_empty
 from rcx.explain.explanation import Explanation
 from rcx.representations.representation import Representation
 from rcx.solver.loop import Progress
-from rcx.solver.noise import adaptive_gaussian
+from rcx.solver.noise import band_noise
 from rcx.system.isolation import isolated
 
 _MOST_OUTSIDE = 0.12  # mean distance from [0, 1] of the values of an image that was perturbed
@@ -54,7 +54,7 @@ class Attributing(ABC):
             ``(N, 1, H, W)``, not negative; 0 where nothing is kept.
         """
         coefficients = representation.analyse(images)
-        deviations = coefficients - adaptive_gaussian(coefficients, representation.bands).mean
+        deviations = coefficients - band_noise(coefficients, representation.bands).mean
         colours = representation.synthesise(mask[:, None] * deviations)
         amplitude: Tensor = torch.linalg.vector_norm(colours, dim=1, keepdim=True)
         return amplitude

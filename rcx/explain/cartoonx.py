@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
-import torch
 from torch import nn
 
 from rcx.classifiers.classifier import Classifier
 from rcx.explain.explainer import Explainer
+from rcx.explain.options import ExplainerOptions
 from rcx.representations.wavelets import Wavelets
-from rcx.solver.distortion import DistortionMeasure
-from rcx.solver.settings import Preset, SolverSettings
-from rcx.starts.initial import AnyStart
 
 
 class CartoonX(Explainer):
@@ -35,6 +33,11 @@ class CartoonX(Explainer):
     distortion : {"relative", "probability", "l2", "kl", "maximise-target"}
         Measure of how far the answer moves, see `rcx.solver.distortion`. ``"probability"`` is the
         published one.
+    noise : {"gaussian", "uniform", "zero", "blur"}
+        What replaces the coefficients that are not kept, see `rcx.solver.make_noise`.
+    spatial_penalty : float
+        Weight of the cartoon's mean brightness in the loss, not negative, see
+        `rcx.solver.spatial_penalty`. CartoonX has none.
     target_distortion : float, optional
         Distortion, positive, that each image is to have within a tenth. Each image then has its own
         lambda, and the search for it begins at ``lambda_k``.
@@ -45,8 +48,9 @@ class CartoonX(Explainer):
     solver : str or SolverSettings, optional
         Settings of the solver, by name or one by one, see `rcx.SolverSettings.preset`. By default
         these are ``"fast"``. ``"published"`` takes 2,000 steps of 64 samples.
-    clamp : bool
-        Whether to clamp obfuscated images to [0, 1] before they are classified, as published.
+    clamp : bool or "coefficients"
+        Whether to clamp obfuscated images to [0, 1] before they are classified, as published, see
+        `rcx.solver.Clamp`.
     seed : int
         Seed of all random draws, if `explain` is given no generator.
     device : str or torch.device
@@ -77,36 +81,14 @@ class CartoonX(Explainer):
     def __init__(
         self,
         classifier: Classifier | nn.Module | str,
-        lambda_k: float = 20.0,
+        lambda_k: float | None = None,
         *,
         wavelet: str = "db3",
         levels: int = 5,
         padding: str = "zero",
-        distortion: DistortionMeasure = "relative",
-        target_distortion: float | None = None,
-        start: AnyStart = "ones",
-        solver: Preset | SolverSettings | None = None,
-        clamp: bool = True,
-        seed: int = 0,
-        device: str | torch.device = "auto",
-        batch_size: int | None = None,
-        chunk: int | None = None,
-        evaluation_samples: int = 64,
+        **options: Unpack[ExplainerOptions],
     ) -> None:
-        super().__init__(
-            classifier,
-            lambda_k,
-            distortion=distortion,
-            target_distortion=target_distortion,
-            start=start,
-            solver=solver,
-            clamp=clamp,
-            seed=seed,
-            device=device,
-            batch_size=batch_size,
-            chunk=chunk,
-            evaluation_samples=evaluation_samples,
-        )
+        super().__init__(classifier, lambda_k, **options)
         self.wavelet, self.levels, self.padding = wavelet, levels, padding
 
     def representation(self, size: Sequence[int]) -> Wavelets:

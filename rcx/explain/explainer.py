@@ -1,11 +1,12 @@
-"""The explainer: all that CartoonX and Pixel RDE share, which is all but the representation."""
+"""The explainer: all that the methods share, which is all but representation and defaults."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,40 +21,57 @@ from rcx.explain.empty import warn_of_empty
 from rcx.explain.explanation import Explanation
 from rcx.explain.group import Batch, Group, StepCounter, noise_source
 from rcx.explain.lambda_path import middle_of, path_steps, solve_path
+from rcx.explain.options import described, full_signature
 from rcx.explain.target_distortion import reach_distortion
 from rcx.images.checks import checked_images
 from rcx.solver.distortion import DistortionMeasure, check_measure
 from rcx.solver.lanes import Lanes, lane_count
 from rcx.solver.loop import Progress, solve
+from rcx.solver.noise import Clamp, NoiseKind, checked_clamp, checked_noise
 from rcx.solver.objective import Objective
 from rcx.solver.problem import Problem
 from rcx.solver.settings import Preset, SolverSettings, checked_lambda
-from rcx.starts.initial import AnyStart, check_start, initial_mask, start_name
+from rcx.solver.spatial import checked_penalty
+from rcx.starts.initial import AnyStart, check_start, initial_mask
 from rcx.starts.network import shipped_network
 from rcx.system.isolation import isolated
-from rcx.system.machine import versions
 
 
 class Explainer(Attributing):
     """The method, for a representation that a subclass chooses.
 
-    Use `rcx.CartoonX` or `rcx.PixelRDE`, which describe the parameters. A subclass for another
-    representation sets ``method`` to its own name and defines ``representation``.
+    Use `rcx.CartoonX` or another of `rcx.explain.METHODS`, which describe the parameters. A
+    subclass sets ``method`` to its own name, defines ``representation``, and names what differs
+    from CartoonX: each ``default_OPTION`` is the default of the option of this name.
     """
 
     method: ClassVar[str]
+    default_lambda_k: ClassVar[float] = 20.0
+    default_distortion: ClassVar[DistortionMeasure] = "relative"
+    default_noise: ClassVar[NoiseKind] = "gaussian"
+    default_spatial_penalty: ClassVar[float] = 0.0
     default_solver: ClassVar[SolverSettings] = SolverSettings()
+    default_clamp: ClassVar[bool] = True
+    grey_noise: ClassVar[bool] = False
+    """Whether the noise is that of the grey image, and the same in all colours."""
+
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        cls.__signature__ = full_signature(cls, Explainer)
 
     def __init__(
         self,
         classifier: Classifier | nn.Module | str,
-        lambda_k: float = 20.0,
+        lambda_k: float | None = None,
         *,
-        distortion: DistortionMeasure = "relative",
+        distortion: DistortionMeasure | None = None,
         target_distortion: float | None = None,
+        noise: NoiseKind | None = None,
+        spatial_penalty: float | None = None,
         start: AnyStart = "ones",
         solver: Preset | SolverSettings | None = None,
-        clamp: bool = True,
+        clamp: Clamp | None = None,
         seed: int = 0,
         device: str | torch.device = "auto",
         batch_size: int | None = None,
@@ -61,15 +79,20 @@ class Explainer(Attributing):
         evaluation_samples: int = 64,
     ) -> None:
         self.classifier = load_classifier(classifier)
-        self.lambda_k = checked_lambda(lambda_k)
-        check_measure(distortion, self.classifier.meaning)
+        self.lambda_k = checked_lambda(self.default_lambda_k if lambda_k is None else lambda_k)
+        self.distortion = self.default_distortion if distortion is None else distortion
+        check_measure(self.distortion, self.classifier.meaning)
+        self.noise = checked_noise(self.default_noise if noise is None else noise)
+        self.spatial_penalty = checked_penalty(
+            self.default_spatial_penalty if spatial_penalty is None else spatial_penalty
+        )
+        self.clamp = checked_clamp(self.default_clamp if clamp is None else clamp)
         check_start(start)
         if isinstance(start, str) and start == "predicted":
             start = shipped_network(self.method, self.classifier)
         if target_distortion is not None and not 0 < target_distortion < math.inf:
             raise ValueError(f"target_distortion must be positive, got {target_distortion!r}")
-        self.distortion, self.target_distortion = distortion, target_distortion
-        self.start, self.clamp = start, clamp
+        self.target_distortion, self.start = target_distortion, start
         self.solver = SolverSettings.checked(self.default_solver if solver is None else solver)
         if evaluation_samples < 1:
             raise ValueError(f"evaluation_samples must be at least 1, got {evaluation_samples}")
@@ -92,7 +115,7 @@ class Explainer(Attributing):
         target: Tensor,
         *,
         measure: DistortionMeasure | None = None,
-        clamp: bool | None = None,
+        clamp: Clamp | None = None,
         antithetic: bool | None = None,
         first: int = 0,
     ) -> Objective:
@@ -100,18 +123,10 @@ class Explainer(Attributing):
 
         Parameters
         ----------
-        model : nn.Module or Lanes
-            The classifier's inference copy.
-        images : Tensor
-            ``(N, C, H, W)`` in [0, 1], on the explainer's device, as all other tensors.
-        logits : Tensor
-            ``(N, classes)``, the classifier's answers to the images.
-        target : Tensor
-            ``(N,)`` int64, the explained classes.
+        model, images, logits, target, first
+            As for `rcx.solver.Objective`, on the explainer's device.
         measure, clamp, antithetic : optional
-            As for `rcx.solver.Objective`. By default they are those of the explainer.
-        first : int
-            Number of the first image in error messages.
+            As for `rcx.solver.Objective`; by default those of the explainer.
         """
         return Objective(
             model,
@@ -121,6 +136,9 @@ class Explainer(Attributing):
             target,
             measure=self.distortion if measure is None else measure,
             clamp=self.clamp if clamp is None else clamp,
+            noise=self.noise,
+            grey_noise=self.grey_noise,
+            spatial_penalty=self.spatial_penalty,
             antithetic=self.solver.antithetic if antithetic is None else antithetic,
             meaning=self.classifier.meaning,
             chunk=self.chunk,
@@ -250,7 +268,7 @@ class Explainer(Attributing):
         images = checked_images(images).to(self.device, copy=True)
         check_start(self.start, len(images))
         noise = noise_source(generator, self.seed)
-        settings = self._settings(images, noise)
+        settings = described(self, images.shape[-2:], noise.initial_seed())
         model = inference_copy(self.classifier, self.device, images)
         model.to(memory_format=torch.channels_last)
         groups = torch.split(images, self.batch_size)
@@ -279,22 +297,3 @@ class Explainer(Attributing):
         problem = Problem(objective, mask, lambda_ks.to(mask), noise)
         names = self.classifier.class_names
         return Group(problem, images, self.picture, self.evaluation_samples, names, batch.settings)
-
-    def _settings(self, images: Tensor, noise: torch.Generator) -> dict[str, Any]:
-        """Describe all that determines an explanation, as plain JSON values."""
-        return {
-            "method": self.method,
-            "representation": repr(self.representation(images.shape[-2:])),
-            **self.classifier.settings,
-            "lambda_k": self.lambda_k,
-            "target_distortion": self.target_distortion,
-            "distortion": self.distortion,
-            "start": start_name(self.start),
-            "clamp": self.clamp,
-            "solver_name": self.solver.name,
-            "solver": self.solver.model_dump(mode="json"),
-            "seed": noise.initial_seed(),
-            "evaluation_samples": self.evaluation_samples,
-            "device": str(self.device),
-            "versions": versions(),
-        }

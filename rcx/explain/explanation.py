@@ -52,7 +52,8 @@ class Explanation:
     nonsparsity : Tensor
         ``(N,)`` in [0, 1], mean mask entries, which are the rates.
     loss : Tensor
-        ``(N,)``, distortion plus ``lambda_k`` times non-sparsity.
+        ``(N,)``, distortion plus ``lambda_k`` times non-sparsity, plus the spatial penalty where
+        the settings name one.
     lambda_k : Tensor
         ``(N,)``, trade-offs.
     target : Tensor

@@ -92,6 +92,9 @@ class Group:
         target = objective.target
         predicted, after = objective.logits.argmax(1), answer.scores.argmax(1)
         rate = solution.mask.mean(1)
+        loss = answer.distortion + solution.lambda_k * rate
+        if objective.spatial_penalty:
+            loss = loss + objective.penalty(solution.mask)[0]
         classes = {index for indices in (target, predicted, after) for index in indices.tolist()}
         names = self.class_names or ()
         return Explanation(
@@ -101,7 +104,7 @@ class Group:
             distortion=answer.distortion.cpu(),
             distortion_error=answer.distortion_error.cpu(),
             nonsparsity=rate.cpu(),
-            loss=(answer.distortion + solution.lambda_k * rate).cpu(),
+            loss=loss.cpu(),
             lambda_k=solution.lambda_k.cpu(),
             target=target.cpu(),
             predicted=predicted.cpu(),

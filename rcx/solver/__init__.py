@@ -6,7 +6,7 @@ It knows nothing of files, of pictures, or of what a mask is used for.
 from rcx.solver.distortion import DistortionMeasure, distortion
 from rcx.solver.loop import solve
 from rcx.solver.moments import CONVERGED, Momentum, projected_residual
-from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
+from rcx.solver.noise import BandNoise, Clamp, NoiseKind, band_noise, make_noise, obfuscate
 from rcx.solver.objective import Objective
 from rcx.solver.passes import Answer
 from rcx.solver.problem import Problem, Solution
@@ -15,16 +15,19 @@ from rcx.solver.settings import Preset, SolverSettings
 __all__ = [
     "CONVERGED",
     "Answer",
+    "BandNoise",
+    "Clamp",
     "DistortionMeasure",
-    "GaussianNoise",
     "Momentum",
+    "NoiseKind",
     "Objective",
     "Preset",
     "Problem",
     "Solution",
     "SolverSettings",
-    "adaptive_gaussian",
+    "band_noise",
     "distortion",
+    "make_noise",
     "obfuscate",
     "projected_residual",
     "solve",

@@ -24,6 +24,8 @@ The next step changes these masks in place."""
 def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None) -> Solution:
     """Minimise distortion plus ``lambda_k`` times the mean mask entry, once for each image.
 
+    If the objective has a spatial penalty, that is added.
+
     Parameters
     ----------
     problem : Problem
@@ -63,6 +65,10 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
         current, weight = mask[rows], lambda_k[rows]
         fields = objective.draw(settings.samples, noise)
         distortion, slope = objective.gradient(current, fields, rows)
+        penalty = torch.zeros_like(distortion)
+        if objective.spatial_penalty:
+            penalty, pull = objective.penalty(current, rows)
+            slope = slope + pull
         unit = weight[:, None] / mask.shape[1]
         gradient = slope / unit + 1
         for_steps, for_lambda = room.left(distortion, rows) if room else (ones[rows], ones[rows])
@@ -81,7 +87,7 @@ def solve(problem: Problem, settings: SolverSettings, watch: Watch | None = None
 
         record = torch.full((4, len(mask)), torch.nan, dtype=mask.dtype, device=mask.device)
         rate = current.mean(1)
-        loss = distortion + weight * rate
+        loss = distortion + weight * rate + penalty
         record[:, rows] = torch.stack((distortion, rate, loss, moments.residual[rows]))
         history.append(record)
         if watch is not None:

@@ -17,8 +17,16 @@ from rcx.solver.distortion import (
     steadied,
 )
 from rcx.solver.lanes import Lanes
-from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
+from rcx.solver.noise import (
+    BandNoise,
+    Clamp,
+    NoiseKind,
+    draw_fields,
+    make_noise,
+    obfuscate,
+)
 from rcx.solver.passes import Answer, Pass, split_passes, usual_chunk
+from rcx.solver.spatial import spatial_penalty
 
 
 class Objective:
@@ -39,8 +47,14 @@ class Objective:
         ``(N,)`` int64, the explained classes.
     measure : {"relative", "probability", "l2", "kl", "maximise-target"}
         The measure of distortion, see `rcx.solver.distortion`.
-    clamp : bool
-        Whether to clamp obfuscations to [0, 1].
+    clamp : bool or "coefficients"
+        Whether to clamp obfuscations to [0, 1], see `rcx.solver.Clamp`.
+    noise : {"gaussian", "uniform", "zero", "blur"}
+        What replaces that which is not kept, see `rcx.solver.make_noise`.
+    grey_noise : bool
+        Whether the noise is that of the grey image, and the same in all colours.
+    spatial_penalty : float
+        Weight of the picture's mean brightness, not negative.
     antithetic : bool
         Whether to use each noise field with both signs.
     meaning : Meaning
@@ -58,6 +72,8 @@ class Objective:
         For an unknown measure, or a chunk below 1.
     """
 
+    spatial_penalty: float = 0.0
+
     def __init__(
         self,
         classifier: nn.Module | Lanes,
@@ -67,7 +83,10 @@ class Objective:
         target: Tensor,
         *,
         measure: DistortionMeasure,
-        clamp: bool = True,
+        clamp: Clamp = True,
+        noise: NoiseKind = "gaussian",
+        grey_noise: bool = False,
+        spatial_penalty: float = 0.0,
         antithetic: bool = True,
         meaning: Meaning = CLASSES,
         chunk: int | None = None,
@@ -82,7 +101,10 @@ class Objective:
         self.logits, self.target = logits, target
         self.numbers = torch.arange(first, first + len(images))
         self.coefficients = representation.analyse(images)
-        self.noise = adaptive_gaussian(self.coefficients, representation.bands)
+        self.noise_kind, self.grey_noise = noise, grey_noise
+        self.noise = make_noise(noise, representation, images, self.coefficients, grey=grey_noise)
+        self.spatial_penalty = spatial_penalty
+        antithetic &= noise in ("gaussian", "uniform")
         self.signs = torch.tensor((1.0, -1.0)).to(images) if antithetic else None
         self.samples_per_field = 2 if antithetic else 1
         self.chunk = chunk or usual_chunk(images)
@@ -97,7 +119,7 @@ class Objective:
         selection.logits, selection.target = self.logits[rows], self.target[rows]
         selection.numbers = self.numbers[rows.cpu()]
         selection.coefficients = self.coefficients[rows]
-        selection.noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
+        selection.noise = BandNoise(*(statistic[rows] for statistic in self.noise))
         return selection
 
     @property
@@ -119,18 +141,17 @@ class Objective:
         return self.meaning.kept(self.scores[rows], scores, self.target[rows])
 
     def draw(self, samples: int, generator: torch.Generator) -> Tensor:
-        """Draw standard normal fields ``(F, C, K)`` for at least this many samples per image.
+        """Draw fields of noise ``(F, C, K)`` for at least this many samples per image.
 
-        The fields are common to the images, so that an image's result does not depend on its batch.
+        Noise that the colours share has fields ``(F, 1, K)``. Where nothing is random, there is one
+        field. Fields are common to the images, so that a result does not depend on its batch.
         They are drawn on the generator's device, so that a CPU generator gives the same noise on
         every device.
         """
         fields = -(-samples // self.samples_per_field)
-        shape = (fields, *self.coefficients.shape[1:])
-        drawn = torch.randn(
-            shape, generator=generator, device=generator.device, dtype=torch.float32
-        )
-        return drawn.to(self.coefficients)
+        colours = 1 if self.grey_noise else self.coefficients.shape[1]
+        shape = (fields, colours, self.coefficients.shape[-1])
+        return draw_fields(self.noise_kind, shape, generator).to(self.coefficients)
 
     def gradient(self, mask: Tensor, fields: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Measure mean distortions and their gradients.
@@ -187,6 +208,15 @@ class Objective:
         self._check(distortion, rows)
         return distortion, gradient
 
+    def penalty(self, mask: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Measure the weighted spatial penalty ``(n,)`` of masks, and its derivatives ``(n, K)``.
+
+        ``rows`` ``(n,)`` are the images that the masks are of; by default all, in order.
+        """
+        coefficients = self.coefficients if rows is None else self.coefficients[rows]
+        value, gradient = spatial_penalty(self.representation, coefficients.mean(1), mask)
+        return self.spatial_penalty * value, self.spatial_penalty * gradient
+
     @torch.no_grad()
     def answer(self, mask: Tensor, fields: Tensor, rows: Tensor | None = None) -> Answer:
         """Measure distortions and probabilities, without a gradient.
@@ -234,7 +264,7 @@ class Objective:
 
     def _logits(self, classifier: nn.Module, mask: Tensor, batch: Pass, rows: Tensor) -> Tensor:
         """Classify the obfuscations of one pass: logits ``(n, L, classes)``."""
-        noise = GaussianNoise(*(statistic[rows] for statistic in self.noise))
+        noise = BandNoise(*(statistic[rows] for statistic in self.noise))
         obfuscations = obfuscate(
             self.representation,
             self.coefficients[rows],

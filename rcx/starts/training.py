@@ -20,6 +20,7 @@ from rcx.classifiers.devices import usable_device
 from rcx.images.checks import checked_images
 from rcx.representations.representation import Representation
 from rcx.solver.distortion import DistortionMeasure
+from rcx.solver.noise import Clamp
 from rcx.solver.objective import Objective
 from rcx.starts.evidence import Evidence, StartSettings, orientations
 from rcx.starts.network import StartNetwork
@@ -54,8 +55,8 @@ class Trainer:
         Name of the explainer that the network is for.
     measure : {"relative", "probability", "l2", "kl", "maximise-target"}
         Measure of distortion, see `rcx.solver.distortion`.
-    clamp : bool
-        Whether obfuscations are clamped to [0, 1].
+    clamp : bool or "coefficients"
+        Whether obfuscations are clamped to [0, 1], see `rcx.solver.Clamp`.
     device : str or torch.device
         Device to train on. ``"auto"`` takes a GPU if there is one.
     solved : SolvedMasks, optional
@@ -80,7 +81,7 @@ class Trainer:
         *,
         method: str,
         measure: DistortionMeasure = "relative",
-        clamp: bool = True,
+        clamp: Clamp = True,
         device: str | torch.device = "auto",
         solved: SolvedMasks | None = None,
         report: TrainingProgress | None = None,

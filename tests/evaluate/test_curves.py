@@ -18,7 +18,7 @@ from rcx.representations.pixels import Pixels
 from rcx.representations.representation import Representation
 from rcx.representations.wavelets import Wavelets
 from rcx.solver.distortion import DistortionMeasure
-from rcx.solver.noise import adaptive_gaussian
+from rcx.solver.noise import band_noise
 
 SIZE = (12, 12)
 GRID = (0, 5, 10, 30, 50, 75, 99, 100)
@@ -45,7 +45,7 @@ def slow_curve(
 ) -> Tensor:
     """L2 distortions (draws, points) of one image, moving one coefficient after the other."""
     coefficients = representation.analyse(image[None])
-    noise = adaptive_gaussian(coefficients, representation.bands)
+    noise = band_noise(coefficients, representation.bands)
     with torch.no_grad():
         before = model(image[None]).softmax(1)
     rows = []
@@ -129,7 +129,7 @@ def known_problem() -> tuple[Sum, Tensor, Tensor]:
     No replaced pixel moves them back. The best order in which to keep pixels is by this movement.
     """
     image = 0.35 + 0.3 * torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(5))
-    noise = adaptive_gaussian(image.flatten(2), Pixels(SIZE).bands)
+    noise = band_noise(image.flatten(2), Pixels(SIZE).bands)
     field = torch.randn(1, 1, image[0].numel(), generator=generator_of(0, "noise"))
     replaced = noise.mean + noise.deviation * field
     assert replaced.min() >= 0 and replaced.max() <= 1  # so that clamping changes nothing

@@ -10,7 +10,7 @@ from torch import Tensor
 from rcx.representations.pixels import Pixels
 from rcx.representations.representation import Representation
 from rcx.representations.wavelets import Wavelets, deepest_level
-from rcx.solver.noise import GaussianNoise, adaptive_gaussian, obfuscate
+from rcx.solver.noise import BandNoise, band_noise, obfuscate
 
 REPRESENTATIONS = (Pixels((9, 12)), Wavelets((16, 19), "db3", 2), Wavelets((12, 8), "haar", 3))
 by_representation = pytest.mark.parametrize("representation", REPRESENTATIONS, ids=repr)
@@ -18,10 +18,10 @@ by_representation = pytest.mark.parametrize("representation", REPRESENTATIONS, i
 
 def coefficients_and_noise(
     representation: Representation, n: int = 2, channels: int = 3
-) -> tuple[Tensor, Tensor, GaussianNoise]:
+) -> tuple[Tensor, Tensor, BandNoise]:
     images = smooth_images(n, representation.size, channels)
     coefficients = representation.analyse(images)
-    return images, coefficients, adaptive_gaussian(coefficients, representation.bands)
+    return images, coefficients, band_noise(coefficients, representation.bands)
 
 
 def draw_fields(representation: Representation, n: int = 4, channels: int = 3) -> Tensor:
@@ -58,7 +58,7 @@ def test_a_band_of_one_value_has_no_deviation() -> None:
 
 def test_a_constant_image_has_no_deviation_in_pixels() -> None:
     images = torch.full((1, 3, 4, 4), 0.25)
-    noise = adaptive_gaussian(Pixels(4).analyse(images), Pixels(4).bands)
+    noise = band_noise(Pixels(4).analyse(images), Pixels(4).bands)
     assert (noise.deviation == 0).all()
     assert (noise.mean == 0.25).all()
 
@@ -67,7 +67,7 @@ def test_an_images_statistics_do_not_depend_on_its_batch() -> None:
     representation = REPRESENTATIONS[1]
     _, coefficients, noise = coefficients_and_noise(representation, n=3)
     for image in range(3):
-        alone = adaptive_gaussian(coefficients[image : image + 1], representation.bands)
+        alone = band_noise(coefficients[image : image + 1], representation.bands)
         torch.testing.assert_close(alone.mean[0], noise.mean[image])
         torch.testing.assert_close(alone.deviation[0], noise.deviation[image])
 
