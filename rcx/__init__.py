@@ -11,7 +11,15 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 if TYPE_CHECKING:
     from rcx.classifiers import Classifier, load_classifier
-    from rcx.explain import CartoonX, Explanation, PixelRDE, explain_all, explain_func
+    from rcx.explain import (
+        CartoonX,
+        Explanation,
+        PixelRDE,
+        ShearletX,
+        WaveletX,
+        explain_all,
+        explain_func,
+    )
     from rcx.images import load_images, read_images
     from rcx.report.sliders import scrubber
     from rcx.solver import SolverSettings
@@ -23,8 +31,10 @@ _ROOMS = {
     "Classifier": "classifiers",
     "Explanation": "explain",
     "PixelRDE": "explain",
+    "ShearletX": "explain",
     "SolverSettings": "solver",
     "StartNetwork": "starts",
+    "WaveletX": "explain",
     "explain_all": "explain",
     "explain_func": "explain",
     "load_classifier": "classifiers",
@@ -38,8 +48,10 @@ __all__ = [
     "Classifier",
     "Explanation",
     "PixelRDE",
+    "ShearletX",
     "SolverSettings",
     "StartNetwork",
+    "WaveletX",
     "explain_all",
     "explain_func",
     "load_classifier",

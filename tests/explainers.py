@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import rcx
+from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 
 QUICK = rcx.SolverSettings(steps=10, samples=2)
@@ -17,7 +18,6 @@ COMMON: dict[str, Any] = {
     "batch_size": 8,
     "evaluation_samples": 8,
 }
-Explainer = rcx.CartoonX | rcx.PixelRDE
 Method = Callable[..., Explainer]
 
 
@@ -29,8 +29,16 @@ def pixel_rde(classifier: nn.Module, lambda_k: float = 2.0, **options: Any) -> E
     return rcx.PixelRDE(classifier, lambda_k, **(COMMON | options))
 
 
-METHODS = (cartoonx, pixel_rde)
-both_methods = pytest.mark.parametrize("method", METHODS)
+def waveletx(classifier: nn.Module, lambda_k: float = 2.0, **options: Any) -> Explainer:
+    return rcx.WaveletX(classifier, lambda_k, **({"levels": 2} | COMMON | options))
+
+
+def shearletx(classifier: nn.Module, lambda_k: float = 2.0, **options: Any) -> Explainer:
+    return rcx.ShearletX(classifier, lambda_k, **({"shear_levels": (0, 1)} | COMMON | options))
+
+
+METHODS = (cartoonx, pixel_rde, waveletx, shearletx)
+every_method = pytest.mark.parametrize("method", METHODS)
 
 
 def assert_same_bits(first: Explanation, second: Explanation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -71,10 +72,22 @@ def explain(
             help="Name or index of the class to explain; by default the predicted one.",
         ),
     ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="How to explain: cartoonx (the default), pixel-rde, waveletx or shearletx. Name "
+            "several methods with an option each.",
+        ),
+    ] = None,
     lambda_k: Annotated[
-        float,
-        typer.Option(min=0, metavar="X", help="Price of non-sparsity: the larger, the sparser."),
-    ] = 20.0,
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="X",
+            help="Price of non-sparsity: the larger, the sparser; by default the method's own.",
+        ),
+    ] = None,
     target_distortion: Annotated[
         float | None,
         typer.Option(
@@ -83,26 +96,14 @@ def explain(
         ),
     ] = None,
     distortion: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             help="What counts as distortion: relative (to the class's probability), probability "
-            "(as published), l2, kl or maximise-target.",
+            "(as published), l2, kl or maximise-target; by default the method's own.",
             rich_help_panel=_METHOD,
         ),
-    ] = "relative",
-    pixel_rde: Annotated[
-        bool,
-        typer.Option(
-            "--pixel-rde/--no-pixel-rde", help="Also explain by pixels.", rich_help_panel=_METHOD
-        ),
-    ] = False,
-    pixel_lambda_k: Annotated[
-        float,
-        typer.Option(
-            min=0, metavar="X", help="Pixel RDE's price of non-sparsity.", rich_help_panel=_METHOD
-        ),
-    ] = 4.0,
+    ] = None,
     size: Size = None,
     fit: Annotated[
         str,
@@ -147,7 +148,8 @@ def explain(
         typer.Option(
             metavar="NAME|FILE",
             help="Where the solver starts: ones, random, uniform, foreground, foreground-uniform, "
-            "predicted (by a network that comes with rcx), or a network from rcx train-start.",
+            "gradient, predicted (by a network that comes with rcx), or a network from "
+            "rcx train-start.",
             rich_help_panel=_METHOD,
         ),
     ] = "ones",
@@ -179,10 +181,9 @@ def explain(
 ) -> None:
     """Explain what a classifier sees in photos.
 
-    For each photo, FOLDER/PHOTO.png shows the photo beside its CartoonX, with class and
+    For each photo, FOLDER/PHOTO.png shows the photo beside its explanation, with class and
     probability before and after. FOLDER/PHOTO.safetensors keeps the explanation, to be read by
-    rcx.Explanation.load. With --pixel-rde, FOLDER/PHOTO.pixel-rde.safetensors keeps the one by
-    Pixel RDE.
+    rcx.Explanation.load. Those of a second method are in FOLDER/PHOTO.METHOD.safetensors.
 
     Exit code: 0 if all went well, 1 if something failed and is named at the end, 2 if a parameter
     makes no sense, 130 if interrupted.
@@ -193,8 +194,7 @@ def explain(
         from rcx.classifiers.sizes import image_size
         from rcx.classifiers.targets import class_index
         from rcx.commands.photos import explain_photos
-        from rcx.explain.cartoonx import CartoonX
-        from rcx.explain.pixel_rde import PixelRDE
+        from rcx.explain.methods import method_named
         from rcx.images.checks import checked_size
         from rcx.images.packaged import PACKAGED_PHOTOS
         from rcx.images.reading import find_images
@@ -212,7 +212,9 @@ def explain(
                 "rcx explain --demo"
             )
         checked_size(size or 256, fit)
-        check_measure(distortion)
+        methods = [method_named(name) for name in dict.fromkeys(method or ["cartoonx"])]
+        if distortion is not None:
+            check_measure(distortion)
         first_mask = _start(start)
         chosen_device = usable_device(device)
         writable_folder(out)
@@ -225,26 +227,25 @@ def explain(
         classifier = load_classifier(model, normalize=normalize, answer=answer, scale=scale)
         side = image_size(classifier, size)
         target_index = None if target is None else class_index(classifier, target)
-        methods: list[tuple[type[CartoonX] | type[PixelRDE], float, dict[str, Any]]] = [
-            (CartoonX, lambda_k, {"wavelet": wavelet, "levels": levels})
-        ]
-        if pixel_rde:
-            methods.append((PixelRDE, pixel_lambda_k, {}))
-        explainers: list[Explainer] = [
-            method(
-                classifier,
-                price,
-                distortion=cast("DistortionMeasure", distortion),
-                target_distortion=target_distortion,
-                start=first_mask,
-                solver=_solver(method.default_solver, preset, steps, samples),
-                seed=seed,
-                device=chosen_device,
-                batch_size=batch_size,
-                **own_options,
-            )
-            for method, price, own_options in methods
-        ]
+        wavelets = {"wavelet": wavelet, "levels": levels}
+        explainers: list[Explainer] = []
+        for explainer_class in methods:
+            on_wavelets = "wavelet" in signature(explainer_class).parameters
+            own_options: dict[str, Any] = wavelets if on_wavelets else {}
+            explainers += [
+                explainer_class(
+                    classifier,
+                    lambda_k,
+                    distortion=cast("DistortionMeasure | None", distortion),
+                    target_distortion=target_distortion,
+                    start=first_mask,
+                    solver=_solver(explainer_class.default_solver, preset, steps, samples),
+                    seed=seed,
+                    device=chosen_device,
+                    batch_size=batch_size,
+                    **own_options,
+                )
+            ]
         for explainer in explainers:
             # raises ValueError if there are too many levels, or the network is of another size
             representation = explainer.representation((side, side))

@@ -212,8 +212,7 @@ def _lambda_option(explanation: Explanation) -> str:
     """Name the option that decides how much of the image an explanation keeps."""
     if explanation.settings["target_distortion"] is not None:
         return "--target-distortion"
-    is_pixel_rde = explanation.settings["method"] == "Pixel RDE"
-    return "--pixel-lambda-k" if is_pixel_rde else "--lambda-k"
+    return "--lambda-k"
 
 
 def results_table(photos: Sequence[ExplainedPhoto], label: Label) -> Table:

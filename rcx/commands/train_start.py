@@ -55,9 +55,9 @@ def train_start(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="File for the network.")
     ] = Path("start.safetensors"),
-    pixel_rde: Annotated[
-        bool, typer.Option("--pixel-rde/--cartoonx", help="Method that the start is for.")
-    ] = False,
+    method: Annotated[
+        str, typer.Option(metavar="cartoonx|pixel-rde", help="Method that the start is for.")
+    ] = "cartoonx",
     lambda_k: Annotated[
         tuple[float, float],
         typer.Option(metavar="LOW HIGH", help="Range of lambdas that the start is for."),
@@ -97,8 +97,7 @@ def train_start(
         from rcx.classifiers.devices import usable_device
         from rcx.classifiers.loading import load_classifier
         from rcx.classifiers.sizes import image_size
-        from rcx.explain.cartoonx import CartoonX
-        from rcx.explain.pixel_rde import PixelRDE
+        from rcx.explain.methods import method_named
         from rcx.starts.training import Trainer
         from rcx.starts.training_data import SolvedMasks
         from rcx.starts.training_settings import TrainingSettings
@@ -112,8 +111,9 @@ def train_start(
         if not (paths or explanations) and not model.startswith("sample/"):
             raise ValueError(f"--images must name photos, or a folder of photos, for {model}")
         classifier = load_classifier(model, normalize=normalize)
-        method = PixelRDE if pixel_rde else CartoonX
-        explainer = method(classifier, seed=seed, device=usable_device(device))
+        explainer = method_named(method)(classifier, seed=seed, device=usable_device(device))
+        if (explainer.noise, explainer.spatial_penalty) != ("gaussian", 0):
+            raise ValueError(f"starts are predicted for CartoonX and Pixel RDE, not for {method}")
         solved = None
         if explanations:
             pixels, solved = _solved(explanations, explainer)
@@ -201,7 +201,7 @@ def _solved(paths: list[Path], explainer: Explainer) -> tuple[Tensor, SolvedMask
             "normalize": explainer.classifier.normalize,
         }
         if explanation.settings["method"] != explainer.method:
-            continue  # the folder of --pixel-rde holds both methods
+            continue  # a folder may hold those of several methods
         for name, value in expected.items():
             if explanation.settings[name] != value:
                 raise ValueError(f"{file} has another {name} than the start is for")

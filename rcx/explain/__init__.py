@@ -1,4 +1,4 @@
-"""CartoonX and Pixel RDE: images and a classifier go in, an explanation comes out.
+"""The methods, CartoonX, Pixel RDE and relatives: images go in, an explanation comes out.
 
 It knows nothing of how explanations are evaluated, stored in studies or reported.
 """
@@ -9,21 +9,30 @@ from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import BLACK, Explanation
 from rcx.explain.figures import explanation_figure, history_figure
 from rcx.explain.many import UnexplainedImage, explain_all
+from rcx.explain.methods import METHODS, method_named
+from rcx.explain.options import ExplainerOptions, MethodOptions
 from rcx.explain.pixel_rde import PixelRDE
-from rcx.explain.quantus import Method, explain_func
+from rcx.explain.quantus import explain_func
+from rcx.explain.shearletx import ShearletX
+from rcx.explain.waveletx import WaveletX
 
 __all__ = [
     "BLACK",
+    "METHODS",
     "CartoonX",
     "EmptyExplanationWarning",
     "Explainer",
+    "ExplainerOptions",
     "Explanation",
-    "Method",
+    "MethodOptions",
     "PixelRDE",
+    "ShearletX",
     "UnexplainedImage",
+    "WaveletX",
     "explain_all",
     "explain_func",
     "explanation_figure",
     "history_figure",
+    "method_named",
     "reason_for_emptiness",
 ]

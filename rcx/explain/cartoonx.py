@@ -53,8 +53,8 @@ class CartoonX(Explainer):
         `rcx.solver.Clamp`.
     seed : int
         Seed of all random draws, if `explain` is given no generator.
-    device : str or torch.device
-        Device to compute on. ``"auto"`` takes a GPU if there is one.
+    device : str, torch.device or None
+        Device to compute on. ``"auto"`` and None take a GPU if there is one.
     batch_size : int, optional
         Number of images that are solved together, at least 1. By default this is 32 on a GPU and 1
         on a CPU. There, more would not save time, and with 1 an image's bits do not depend on the

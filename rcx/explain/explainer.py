@@ -73,7 +73,7 @@ class Explainer(Attributing):
         solver: Preset | SolverSettings | None = None,
         clamp: Clamp | None = None,
         seed: int = 0,
-        device: str | torch.device = "auto",
+        device: str | torch.device | None = "auto",
         batch_size: int | None = None,
         chunk: int | None = None,
         evaluation_samples: int = 64,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 
+from rcx.representations.shearlet_filters import ShearletSystem
 from rcx.solver.distortion import DistortionMeasure
 from rcx.solver.noise import Clamp, NoiseKind
 from rcx.solver.settings import Preset, SolverSettings
@@ -29,10 +30,22 @@ class ExplainerOptions(TypedDict, total=False):
     solver: Preset | SolverSettings | None
     clamp: Clamp
     seed: int
-    device: str | torch.device
+    device: str | torch.device | None
     batch_size: int | None
     chunk: int | None
     evaluation_samples: int
+
+
+class MethodOptions(ExplainerOptions, total=False):
+    """Options of all explainers, and those that only some of them have."""
+
+    lambda_k: float | None
+    wavelet: str
+    levels: int
+    padding: str
+    shear_levels: Sequence[int]
+    system: ShearletSystem
+    as_published: bool
 
 
 def full_signature(explainer: type, base: type) -> inspect.Signature:

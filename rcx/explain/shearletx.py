@@ -12,6 +12,7 @@ from rcx.explain.explainer import Explainer
 from rcx.explain.options import ExplainerOptions
 from rcx.representations.shearlet_filters import ShearletSystem
 from rcx.representations.shearlets import Shearlets
+from rcx.solver.settings import SolverSettings
 
 
 class ShearletX(Explainer):
@@ -57,6 +58,7 @@ class ShearletX(Explainer):
     default_distortion = "maximise-target"
     default_noise = "uniform"
     default_spatial_penalty = 2.0
+    default_solver = SolverSettings.preset("spatial-1")
     grey_noise = True
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rcx.explain.cartoonx import CartoonX
+from rcx.solver.settings import SolverSettings
 
 
 class WaveletX(CartoonX):
@@ -30,3 +31,4 @@ class WaveletX(CartoonX):
     default_distortion = "maximise-target"
     default_noise = "uniform"
     default_spatial_penalty = 10.0
+    default_solver = SolverSettings.preset("spatial-1")

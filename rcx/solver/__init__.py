@@ -11,6 +11,7 @@ from rcx.solver.objective import Objective
 from rcx.solver.passes import Answer
 from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import Preset, SolverSettings
+from rcx.solver.spatial import spatial_penalty
 
 __all__ = [
     "CONVERGED",
@@ -31,4 +32,5 @@ __all__ = [
     "obfuscate",
     "projected_residual",
     "solve",
+    "spatial_penalty",
 ]

@@ -20,7 +20,9 @@ def checked_lambda(lambda_k: float) -> float:
     return float(lambda_k)
 
 
-Preset = Literal["fast", "short", "published", "fast-1", "pixels-1", "short-1"]
+Preset = Literal[
+    "fast", "short", "published", "published-2023", "fast-1", "pixels-1", "short-1", "spatial-1"
+]
 """Names of solver settings, see `SolverSettings.preset`."""
 
 # While most of the image is kept, the whole mask falls together. Steps are this many times smaller
@@ -103,10 +105,12 @@ class SolverSettings(BaseModel):
 
         Parameters
         ----------
-        name : {"fast", "short", "published", "fast-1", "pixels-1", "short-1"}
-            ``"fast"`` is the default of CartoonX, and ``"pixels-1"`` that of Pixel RDE. ``"short"``
-            is meant for a start that is nearly right. ``"published"`` is the schedule of the
-            report, with 2,000 steps of 64 samples.
+        name : str
+            ``"fast"`` is the default of CartoonX, ``"pixels-1"`` that of Pixel RDE, and
+            ``"spatial-1"`` that of methods with a spatial penalty, whose main price is not the
+            rate. ``"short"`` is meant for a start that is nearly right. ``"published"`` is the
+            schedule of the report, with 2,000 steps of 64 samples, and ``"published-2023"`` that
+            of WaveletX and ShearletX, with 300 steps of 16. A name with a number is one version.
 
         Raises
         ------
@@ -166,7 +170,19 @@ _LATEST = {"fast": "fast-1", "short": "short-1"}
 _PRESETS: dict[str, dict[str, Any]] = {
     "fast-1": {},
     "pixels-1": {"steps": 125},
+    "spatial-1": {"steps": 300, "overshoot": 4.0},
     "short-1": {"steps": 90, "early_share": 0.0, "decay_share": 1.0, "overshoot": 8.0},
+    "published-2023": {
+        "steps": 300,
+        "samples": 16,
+        "antithetic": False,
+        "learning_rate": 0.1,
+        "early_share": 0.0,
+        "decay_share": 0.0,
+        "overshoot": 1.0,
+        "memory": 0.999,
+        "reach": 1.0,
+    },
     "published": {
         "steps": 2000,
         "samples": 64,

@@ -5,6 +5,7 @@ It knows the solver's objective, and nothing of what the solver makes of a start
 
 from rcx.starts.evidence import Evidence, StartSettings
 from rcx.starts.foreground import ForegroundWarning, foreground
+from rcx.starts.gradient import coefficient_gradients, gradient_ranks
 from rcx.starts.initial import AnyStart, Start, initial_mask, uniform_level
 from rcx.starts.network import StartNetwork
 from rcx.starts.training import Trainer
@@ -21,7 +22,9 @@ __all__ = [
     "StartSettings",
     "Trainer",
     "TrainingSettings",
+    "coefficient_gradients",
     "foreground",
+    "gradient_ranks",
     "initial_mask",
     "uniform_level",
 ]

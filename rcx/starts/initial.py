@@ -10,9 +10,12 @@ from torch import Tensor
 from rcx.representations.representation import LocalisedRepresentation
 from rcx.solver.objective import Objective
 from rcx.starts.foreground import foreground
+from rcx.starts.gradient import gradient_ranks
 from rcx.starts.network import StartNetwork
 
-Start = Literal["ones", "random", "uniform", "foreground", "foreground-uniform", "predicted"]
+Start = Literal[
+    "ones", "random", "uniform", "foreground", "foreground-uniform", "gradient", "predicted"
+]
 """Names of the rules for starting masks, see `initial_mask`."""
 
 AnyStart = Start | Tensor | StartNetwork
@@ -66,9 +69,11 @@ def initial_mask(
         [0, 1]. ``"uniform"`` is the report's pre-optimised start: the same value in all entries,
         see `uniform_level`. ``"foreground"`` is 1 for coefficients of the object in front, which
         GrabCut finds, and 0 for the others. ``"foreground-uniform"`` has the value of
-        `uniform_level` in place of 0. A `StartNetwork` predicts a mask. ``"predicted"`` stands for
-        the network that comes with rcx for the classifier; an explainer replaces the name by it,
-        and this function refuses the name. A tensor ``(N, K)`` or ``(K,)`` is copied.
+        `uniform_level` in place of 0. ``"gradient"`` ranks the coefficients of each band by how
+        much the answer depends on them, see `gradient_ranks`. A `StartNetwork` predicts a mask.
+        ``"predicted"`` stands for the network that comes with rcx for the classifier; an explainer
+        replaces the name by it, and this function refuses the name. A tensor ``(N, K)`` or ``(K,)``
+        is copied.
     objective : Objective
         The objective of N images.
     generator : torch.Generator
@@ -110,6 +115,8 @@ def initial_mask(
             return foreground_mask
         level = uniform_level(objective, generator, foreground_mask)
         return torch.maximum(foreground_mask, level[:, None])
+    if start == "gradient":
+        return gradient_ranks(objective)
     if lambda_k is None or not isinstance(start, StartNetwork):
         raise ValueError("a predicted start needs a StartNetwork and lambda_k")
     return start.to(ones.device).predict(objective, lambda_k, generator)

@@ -100,10 +100,14 @@ def explainer_document(explainer: Explainer, size: tuple[int, int]) -> Document:
         for name in ("wavelet", "levels", "padding")
         if hasattr(explainer, name)
     }
+    replaced: Document = {}
+    if (explainer.noise, explainer.spatial_penalty) != ("gaussian", 0):  # keys of earlier versions
+        replaced = {"noise": explainer.noise, "spatial_penalty": explainer.spatial_penalty}
     return {
         "method": explainer.method,
         "representation": repr(explainer.representation(size)),
         **wavelets,
+        **replaced,
         "lambda_k": explainer.lambda_k,
         "target_distortion": explainer.target_distortion,
         "distortion": explainer.distortion,
@@ -127,7 +131,7 @@ def tensor_hash(tensor: Tensor) -> str:
 
 
 def explanation_key(image: Document, classifier: Document, explainer: Document) -> Key:
-    """Key of an explanation by `rcx.CartoonX.explain` or `rcx.PixelRDE.explain`."""
+    """Key of an explanation by an explainer's ``explain``."""
     return _key("explanation", image=image, classifier=classifier, explainer=explainer)
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from rcx.classifiers.profiles import ProfileName
 from rcx.evaluate.baselines import Baseline
 from rcx.evaluate.curves import CurveProtocol, Direction
+from rcx.explain.methods import METHODS, method_named
 from rcx.images.checks import LARGEST, SMALLEST
 from rcx.images.decoding import Fit
+from rcx.representations.shearlet_filters import ShearletSystem
 from rcx.solver.distortion import DistortionMeasure
+from rcx.solver.noise import NoiseKind
 from rcx.solver.settings import Preset, SolverSettings
 from rcx.starts.initial import Start
 
 Grid = Literal["percent", "coarse"]
-MethodName = Literal["CartoonX", "Pixel RDE"]
 
 _LARGEST_SEED = 2**53 - 1  # the largest whole number that every JSON reader keeps
 
@@ -47,6 +57,7 @@ def _as_solver(value: Any) -> Any:
     return {**SolverSettings.preset(preset).model_dump(), **changes}
 
 
+MethodName = Annotated[str, AfterValidator(lambda name: method_named(name).method)]
 Lambda = Annotated[float, Field(gt=0, le=1e9)]
 StudySeed = Annotated[int, Field(ge=0, le=_LARGEST_SEED)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -59,14 +70,13 @@ class MethodSettings(_Table):
 
     Attributes
     ----------
-    method : {"CartoonX", "Pixel RDE"}
-        The method, see `rcx.CartoonX` and `rcx.PixelRDE`.
+    method : {"CartoonX", "Pixel RDE", "WaveletX", "ShearletX"}
+        The method, one of `rcx.explain.METHODS`.
     name : str, optional
         Name of the series in the tables, at most 100 characters; by default the method's. Two
         methods of a run need two names.
     lambda_k : float, optional
-        Price of non-sparsity, positive, at most 1e9; by default 20 for CartoonX and 4 for
-        Pixel RDE.
+        Price of non-sparsity, positive, at most 1e9; by default the method's own.
     lambda_ks : list of float
         Lambdas that are explained besides, as a path, see `rcx.CartoonX.explain_path`; all
         different, and in the range of ``lambda_k``.
@@ -75,20 +85,29 @@ class MethodSettings(_Table):
     target_distortion : float, optional
         Distortion that each image's own lambda is chosen for, positive; by default ``lambda_k``
         holds for all images.
-    distortion : {"relative", "probability", "l2", "kl", "maximise-target"}
-        Distortion measure, see `rcx.solver.distortion`. ``"probability"`` is the published one.
+    distortion : {"relative", "probability", "l2", "kl", "maximise-target"}, optional
+        Distortion measure, see `rcx.solver.distortion`; by default the method's own.
+        ``"probability"`` is the published one of CartoonX.
+    noise : {"gaussian", "uniform", "zero", "blur"}, optional
+        What replaces that which is not kept, see `rcx.solver.make_noise`; by default the method's
+        own.
+    spatial_penalty : float, optional
+        Weight of the picture's mean brightness, not negative; by default the method's own.
     start : {"ones", "random", "uniform", "foreground", "foreground-uniform", "predicted"}
         Starting mask, see `rcx.starts.initial_mask`.
     clamp : bool, optional
-        Whether obfuscated images are clamped to [0, 1]; by default True for CartoonX and False
-        for Pixel RDE.
+        Whether obfuscated images are clamped to [0, 1]; by default as the method does.
     wavelet : str, optional
-        A discrete wavelet of PyWavelets, for CartoonX only; by default ``"db3"``.
+        A discrete wavelet of PyWavelets, for methods on wavelets; by default ``"db3"``.
     levels : int, optional
-        Levels of the wavelet transform, 1 to 20, for CartoonX only; by default 5.
+        Levels of the wavelet transform, 1 to 20; by default 5.
     padding : str, optional
-        Padding of the wavelet transform, for CartoonX only, see `rcx.representations.Wavelets`; by
-        default ``"zero"``.
+        Padding of the wavelet transform, see `rcx.representations.Wavelets`; by default
+        ``"zero"``.
+    system : {"compact", "meyer"}, optional
+        Kind of the shearlets, for methods on them; by default ``"compact"``.
+    as_published : bool, optional
+        Whether ShearletX clamps coefficients, as its authors' code does; by default False.
     evaluation_samples : int
         Draws of noise, 1 to 100,000, for the distortion that is reported.
     solver : str or table, optional
@@ -102,22 +121,33 @@ class MethodSettings(_Table):
     lambda_ks: tuple[Lambda, ...] = ()
     path_images: Annotated[int, Field(ge=0)] | None = None
     target_distortion: Lambda | None = None
-    distortion: DistortionMeasure = "relative"
+    distortion: DistortionMeasure | None = None
+    noise: NoiseKind | None = None
+    spatial_penalty: Annotated[float, Field(ge=0, le=1e9)] | None = None
     start: Start = "ones"
     clamp: bool | None = None
     wavelet: Name | None = None
     levels: Annotated[int, Field(ge=1, le=20)] | None = None
     padding: Name | None = None
+    system: ShearletSystem | None = None
+    as_published: bool | None = None
     evaluation_samples: Annotated[int, Field(ge=1, le=100_000)] = 64
     solver: Solver | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> MethodSettings:
-        if self.method != "CartoonX" and (self.wavelet or self.levels or self.padding):
-            raise ValueError("wavelet, levels and padding are for CartoonX")
+        if foreign := self.options.keys() - signature(METHODS[self.method]).parameters.keys():
+            raise ValueError(f"{self.method} has no option {', '.join(sorted(foreign))}")
         if len(set(self.lambda_ks)) < len(self.lambda_ks):
             raise ValueError("lambda_ks names a lambda twice")
         return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the explainer; those that are not named keep the method's own default."""
+        others = {"method", "name", "lambda_ks", "path_images"}
+        fields = {name: getattr(self, name) for name in type(self).model_fields.keys() - others}
+        return {name: value for name, value in fields.items() if value is not None}
 
     @property
     def series(self) -> str:
@@ -209,8 +239,8 @@ class RunSettings(_Table):
         names = [method.series for method in self.methods]
         if name := _repeated(names):
             raise ValueError(f"two methods are called {name!r}: give one of them another name")
-        reserved = {"rollout", "random wavelets", "random pixels", *get_args(Baseline)}
-        if taken := reserved & set(names):
+        reserved = {"rollout", *get_args(Baseline)}
+        if taken := {name for name in names if name in reserved or name.startswith("random ")}:
             raise ValueError(f"{min(taken)!r} is the name of another series")
         for field in ("normalize", "seeds", "curves", "baselines"):
             if _repeated(getattr(self, field) or ()) is not None:

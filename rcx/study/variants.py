@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -15,19 +15,13 @@ from rcx.classifiers.sizes import image_size
 from rcx.classifiers.weights import WeightsError
 from rcx.evaluate.baselines import check_applies
 from rcx.evaluate.rollout import rollout
-from rcx.explain.cartoonx import CartoonX
 from rcx.explain.explainer import Explainer
-from rcx.explain.pixel_rde import PixelRDE
+from rcx.explain.methods import METHODS
 from rcx.representations.pixels import Pixels
 from rcx.representations.representation import Representation
 from rcx.starts.network import StartNetwork
 from rcx.study.keys import Document, classifier_document, explainer_document, random_order
 from rcx.study.settings import MethodSettings, RunSettings, StudySettings
-
-_METHODS: dict[str, type[CartoonX] | type[PixelRDE]] = {
-    "CartoonX": CartoonX,
-    "Pixel RDE": PixelRDE,
-}
 
 
 @dataclass(frozen=True)
@@ -144,7 +138,7 @@ class LoadedVariant:
         for explainer in self.explainers.values():
             representation = explainer.representation(self.size)
             document = random_order(representation, getattr(explainer, "padding", None))
-            short = "pixels" if isinstance(representation, Pixels) else "wavelets"
+            short = representation.name.split()[0]
             # a second kind of wavelets gets a longer name
             is_first = documents.setdefault(short, document) == document
             name = f"random {short if is_first else representation.name}"
@@ -205,22 +199,10 @@ def _classifier(name: str, normalize: bool, answer: str, scale: float | None) ->
 def _explainer(
     classifier: Classifier, method: MethodSettings, seed: int, hardware: Hardware
 ) -> Explainer:
-    # what the settings do not say keeps the method's own default
-    optional = {
-        name: value
-        for name in ("lambda_k", "clamp", "wavelet", "levels", "padding")
-        if (value := getattr(method, name)) is not None
-    }
-    options: dict[str, Any] = optional
-    return _METHODS[method.method](
+    return METHODS[method.method](
         classifier,
-        distortion=method.distortion,
-        target_distortion=method.target_distortion,
-        start=method.start,
-        solver=method.solver,
         seed=seed,
         device=hardware.device,
         batch_size=hardware.batch_size,
-        evaluation_samples=method.evaluation_samples,
-        **options,
+        **method.options,
     )

@@ -76,7 +76,14 @@ def test_picture_and_explanation_of_each_photo(photos: Path, tmp_path: Path) -> 
 
 def test_pixel_rde_is_a_second_file(photos: Path, tmp_path: Path) -> None:
     code, output = explain(
-        photos / "scene0.png", *SMALL, "--pixel-rde", "--pixel-lambda-k", 3, "--out", tmp_path / "o"
+        photos / "scene0.png",
+        *SMALL,
+        "--method",
+        "cartoonx",
+        "--method",
+        "pixel-rde",
+        "--out",
+        tmp_path / "o",
     )
     assert code == 0
     assert files(tmp_path / "o") == [
@@ -85,7 +92,7 @@ def test_pixel_rde_is_a_second_file(photos: Path, tmp_path: Path) -> None:
         "scene0.safetensors",
     ]
     pixels = Explanation.load(tmp_path / "o" / "scene0.pixel-rde.safetensors")
-    assert (pixels.settings["method"], pixels.settings["lambda_k"]) == ("Pixel RDE", 3)
+    assert (pixels.settings["method"], pixels.settings["lambda_k"]) == ("Pixel RDE", 4)
     assert "CartoonX" in output
     assert "Pixel RDE" in output
 
@@ -160,7 +167,16 @@ def test_an_empty_explanation_is_told_with_the_reason_and_the_remedy(
 
 
 def test_a_lost_label_is_told_with_the_remedy(photos: Path, tmp_path: Path) -> None:
-    options = ["--target", "star", "--pixel-rde", "--out", tmp_path]
+    options = [
+        "--target",
+        "star",
+        "--method",
+        "cartoonx",
+        "--method",
+        "pixel-rde",
+        "--out",
+        tmp_path,
+    ]
     code, output = explain(photos, *SMALL, *options)
     assert code == 0
     names = ("scene0", "scene0.pixel-rde", "scene1", "scene1.pixel-rde")
@@ -168,7 +184,7 @@ def test_a_lost_label_is_told_with_the_remedy(photos: Path, tmp_path: Path) -> N
     lost = [each for each in explanations if not bool(each.label_kept)]
     assert lost and not any(bool(each.empty) for each in lost)
     assert f"{len(lost)} explanations lost the label: a smaller" in output
-    assert "a smaller --lambda-k or --pixel-lambda-k keeps more" in output
+    assert "a smaller --lambda-k keeps more" in output
 
 
 @pytest.mark.parametrize(

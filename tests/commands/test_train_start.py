@@ -52,7 +52,12 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
 def test_a_network_learns_from_explanations(photos: Path, tmp_path: Path) -> None:
     explained = ["explain", photos, "--model", "sample/cnn", "--steps", 3, "--size", 32]
-    assert run(*explained, "--pixel-rde", "--out", tmp_path).exit_code == 1  # one photo is broken
+    assert (
+        run(
+            *explained, "--method", "cartoonx", "--method", "pixel-rde", "--out", tmp_path
+        ).exit_code
+        == 1
+    )  # one photo is broken
     out = tmp_path / "start" / "start.safetensors"
     out.parent.mkdir()
     given = ["train-start", "--explanations", tmp_path, "--out", out, "--held-out", 0]

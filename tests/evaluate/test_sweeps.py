@@ -56,7 +56,7 @@ def test_the_table_has_means_over_the_images(rows: pd.DataFrame) -> None:
     )
 
 
-def test_a_figure_has_both_methods_and_the_published_points(rows: pd.DataFrame) -> None:
+def test_a_figure_has_every_method_and_the_published_points(rows: pd.DataFrame) -> None:
     percent = torch.tensor([0.0, 50, 100])
     curves = {
         name: Curve(percent, torch.rand(2, 3), torch.zeros(2, 3), "keep", "fair", "l2", 2)

@@ -40,7 +40,7 @@ def test_curves_are_timed_against_the_published_loop() -> None:
     assert table["seconds"]["one by one"] > table["seconds"]["its loop alone"]
 
 
-def test_both_solvers_are_timed_for_both_methods() -> None:
+def test_both_solvers_are_timed_for_every_method() -> None:
     images = smooth_images(1, (32, 32))
     table = solver_timings(load_classifier(tiny_cnn()), images, published_steps=2)
     assert set(table.index) == {

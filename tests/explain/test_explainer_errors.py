@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from explainers import Method, assert_same_bits, both_methods, cartoonx, pixel_rde
+from explainers import Method, assert_same_bits, cartoonx, every_method, pixel_rde
 from helpers import smooth_images, tiny_cnn
 from PIL import Image
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from rcx.classifiers.answers import ClassifierError
 
 
 @pytest.mark.parametrize("lambda_k", [-1, -1e-9, float("nan"), float("inf")])
-@both_methods
+@every_method
 def test_lambdas_that_make_no_sense(method: Method, lambda_k: float) -> None:
     with pytest.raises(ValueError, match="lambda_k must be a positive number"):
         method(tiny_cnn(), lambda_k)
@@ -37,7 +37,7 @@ def test_lambdas_that_make_no_sense(method: Method, lambda_k: float) -> None:
         ({"lamda": 3}, TypeError, "lamda"),
     ],
 )
-@both_methods
+@every_method
 def test_options_that_make_no_sense(
     method: Method, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
@@ -60,7 +60,7 @@ def images_with(value: float) -> Tensor:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.01, 1.01, 255.0])
-@both_methods
+@every_method
 def test_images_out_of_range_are_named(method: Method, value: float) -> None:
     with pytest.raises(ValueError, match=r"in \[0, 1\] and without NaN, image 1 is not"):
         method(tiny_cnn()).explain(images_with(value))
@@ -89,7 +89,7 @@ def test_images_out_of_range_are_named(method: Method, value: float) -> None:
         (torch.zeros(1, 3, 24, 24, dtype=torch.complex64), TypeError, "got torch.complex64"),
     ],
 )
-@both_methods
+@every_method
 def test_values_that_are_no_batch_of_images(
     method: Method, images: Any, error: type[Exception], message: str
 ) -> None:
@@ -129,7 +129,7 @@ def test_images_that_only_lie_differently_in_memory_are_the_same_bits() -> None:
         (torch.zeros(3, 1, dtype=torch.int64), "target must be one class or 3"),
     ],
 )
-@both_methods
+@every_method
 def test_targets_that_do_not_fit(method: Method, target: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         method(tiny_cnn()).explain(smooth_images(3), target)
@@ -167,7 +167,7 @@ class NanAnswers(nn.Module):
         return logits.where(images.amax((1, 2, 3))[:, None] < self.brightest, torch.nan)
 
 
-@both_methods
+@every_method
 def test_a_classifier_that_answers_nan_is_named(method: Method) -> None:
     with pytest.raises(
         ClassifierError, match="NanAnswers returned NaN or infinite logits for image 0"
@@ -175,7 +175,7 @@ def test_a_classifier_that_answers_nan_is_named(method: Method) -> None:
         method(NanAnswers(tiny_cnn(), 0.5)).explain(smooth_images(2))
 
 
-@both_methods
+@every_method
 def test_a_classifier_that_answers_nan_to_obfuscations_is_named(method: Method) -> None:
     with pytest.raises(ClassifierError, match="NaN or infinite logits"):
         method(NanAnswers(tiny_cnn(), 1.01), start="random", clamp=False).explain(smooth_images(2))

@@ -11,8 +11,8 @@ from explainers import (
     Method,
     assert_same_bits,
     assert_same_rows,
-    both_methods,
     cartoonx,
+    every_method,
     pixel_rde,
 )
 from helpers import seeded, smooth_images, tiny_cnn
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::rcx.starts.foreground.Foregroun
 
 
 @pytest.mark.parametrize("start", ["ones", "random", "uniform"])
-@both_methods
+@every_method
 def test_images_in_one_call_equal_images_alone(method: Method, start: str) -> None:
     images, targets = smooth_images(4, (24, 26), seed=1), [0, 3, 1, 2]
     classifier = tiny_cnn()
@@ -43,7 +43,7 @@ def test_images_in_one_call_equal_images_alone(method: Method, start: str) -> No
         assert_same_rows(batch, row, alone, atol=2e-3)
 
 
-@both_methods
+@every_method
 def test_the_predicted_classes_are_explained_by_default(method: Method) -> None:
     images, classifier = smooth_images(8), tiny_cnn()
     explainer = method(classifier)
@@ -67,7 +67,7 @@ def test_images_that_stop_at_different_steps_equal_images_alone() -> None:
 
 
 @pytest.mark.parametrize("split", [{"chunk": 2}, {"batch_size": 2}, {"batch_size": 1, "chunk": 1}])
-@both_methods
+@every_method
 def test_splitting_the_work_does_not_change_the_result(
     method: Method, split: dict[str, int]
 ) -> None:
@@ -109,7 +109,7 @@ def test_images_side_by_side_are_the_same_bits_as_images_alone(threads: int) -> 
 
 
 @pytest.mark.parametrize("start", STARTS)
-@both_methods
+@every_method
 def test_a_seed_gives_the_same_bits(method: Method, start: str) -> None:
     images, classifier = smooth_images(2), tiny_cnn()
     state = torch.get_rng_state()
@@ -122,7 +122,7 @@ def test_a_seed_gives_the_same_bits(method: Method, start: str) -> None:
     assert first.settings["seed"] == 3
 
 
-@both_methods
+@every_method
 def test_a_given_generator_replaces_the_seed_and_moves_on(method: Method) -> None:
     images, explainer = smooth_images(2), method(tiny_cnn(), seed=3)
     expected = explainer.explain(images)
@@ -139,7 +139,7 @@ def test_a_given_generator_replaces_the_seed_and_moves_on(method: Method) -> Non
 # --- the explanation
 
 
-@both_methods
+@every_method
 def test_an_explanation_is_consistent(method: Method) -> None:
     images, classifier = smooth_images(4), tiny_cnn()
     explainer = method(classifier, 2.0)
@@ -170,7 +170,7 @@ def test_an_explanation_is_consistent(method: Method) -> None:
         assert not tensor.requires_grad
 
 
-@both_methods
+@every_method
 def test_the_reported_distortion_is_measured_with_fresh_noise(method: Method) -> None:
     images = smooth_images(3)
     few, many = (
@@ -184,7 +184,7 @@ def test_the_reported_distortion_is_measured_with_fresh_noise(method: Method) ->
 
 @pytest.mark.parametrize("measure", get_args(DistortionMeasure))
 @pytest.mark.parametrize("start", STARTS)
-@both_methods
+@every_method
 def test_every_measure_and_start_lowers_the_loss(
     method: Method, start: str, measure: DistortionMeasure
 ) -> None:
@@ -233,7 +233,7 @@ def test_the_cartoon_shows_the_masked_grey_image() -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (40, 19)])
 @pytest.mark.parametrize("channels", [1, 3])
-@both_methods
+@every_method
 def test_colours_and_sizes(method: Method, channels: int, size: tuple[int, int]) -> None:
     images = smooth_images(2, size, channels)
     explanation = method(tiny_cnn(channels)).explain(images)
@@ -295,7 +295,7 @@ def test_each_method_has_its_own_default_solver() -> None:
         assert method(tiny_cnn(), solver="fast").solver == rcx.SolverSettings()
 
 
-@both_methods
+@every_method
 def test_settings_describe_what_determined_the_result(method: Method) -> None:
 
     settings = method(tiny_cnn(), 3.0).explain(smooth_images(1)).settings

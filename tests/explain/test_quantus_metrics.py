@@ -10,7 +10,6 @@ import torch
 from helpers import smooth_images, tiny_cnn
 
 import rcx
-from rcx.explain.quantus import Method
 
 # Quantus brings an OpenCV of its own, which takes the place of rcx's and needs a display's library.
 quantus = pytest.importorskip("quantus", reason="pip install --no-deps quantus cachetools")
@@ -46,7 +45,7 @@ REGIONS[..., 4:20, 4:20] = True
 @pytest.mark.filterwarnings("default")  # Quantus and what it uses warn of much
 @pytest.mark.parametrize("method", ["CartoonX", "PixelRDE"])
 @pytest.mark.parametrize("name", METRICS)
-def test_a_metric_of_quantus_can_be_computed(name: str, method: Method) -> None:
+def test_a_metric_of_quantus_can_be_computed(name: str, method: str) -> None:
     model = rcx.load_classifier(tiny_cnn(gain=0.5))
     with torch.no_grad():
         targets = model(torch.from_numpy(IMAGES)).argmax(1).numpy()

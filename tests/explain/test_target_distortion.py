@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from explainers import Method, assert_same_bits, assert_same_rows, both_methods, cartoonx
+from explainers import Method, assert_same_bits, assert_same_rows, cartoonx, every_method
 from helpers import smooth_images, tiny_cnn
 
 import rcx
@@ -109,7 +109,7 @@ def test_progress_counts_the_steps_of_all_solves(batch_size: int) -> None:
     assert [done for done, _ in calls] == sorted({done for done, _ in calls})
 
 
-@both_methods
+@every_method
 def test_a_path_gives_one_explanation_for_each_lambda_in_the_order_given(method: Method) -> None:
     images, targets = smooth_images(2), [1, 3]
     explainer = method(tiny_cnn())
@@ -127,7 +127,7 @@ def test_a_path_gives_one_explanation_for_each_lambda_in_the_order_given(method:
         assert_same_bits(first, second)
 
 
-@both_methods
+@every_method
 def test_a_path_begins_like_a_single_explanation_of_its_middle_lambda(method: Method) -> None:
     images = smooth_images(2)
     alone = method(tiny_cnn(), 2.0).explain(images)
@@ -135,7 +135,7 @@ def test_a_path_begins_like_a_single_explanation_of_its_middle_lambda(method: Me
     assert_same_bits(path[2], alone)
 
 
-@both_methods
+@every_method
 def test_along_a_path_masks_get_sparser(method: Method) -> None:
     solver = rcx.SolverSettings(samples=8)
     explainer = method(tiny_cnn(), solver=solver, evaluation_samples=64)

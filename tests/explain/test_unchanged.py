@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from explainers import Method, assert_same_bits, both_methods, cartoonx
+from explainers import Method, assert_same_bits, cartoonx, every_method
 from helpers import smooth_images, tiny_cnn
 from torch import Tensor, nn
 
@@ -59,7 +59,7 @@ def assert_unchanged(model: nn.Module, before: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("answers", [None, 0, 1, 8])
-@both_methods
+@every_method
 def test_the_users_model_stays_as_it_was(
     method: Method, answers: int | None, training: bool
 ) -> None:
@@ -91,7 +91,7 @@ def test_images_and_starts_stay_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-@both_methods
+@every_method
 def test_images_can_be_explained_where_gradients_are_switched_off(
     method: Method, mode: Callable[[], Any]
 ) -> None:
@@ -101,7 +101,7 @@ def test_images_can_be_explained_where_gradients_are_switched_off(
     assert_same_bits(explanation, explainer.explain(images))
 
 
-@both_methods
+@every_method
 def test_images_made_in_inference_mode_can_be_explained(method: Method) -> None:
     with torch.inference_mode():
         images = smooth_images(2)

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from rcx.representations.pixels import Pixels
 from rcx.representations.representation import Representation
+from rcx.representations.shearlets import Shearlets
 from rcx.representations.wavelets import Wavelets, deepest_level
-from rcx.solver.noise import BandNoise, band_noise, obfuscate
+from rcx.solver import noise as noise_module
+from rcx.solver.noise import BandNoise, NoiseKind, band_noise, make_noise, obfuscate
 
 REPRESENTATIONS = (Pixels((9, 12)), Wavelets((16, 19), "db3", 2), Wavelets((12, 8), "haar", 3))
 by_representation = pytest.mark.parametrize("representation", REPRESENTATIONS, ids=repr)
@@ -189,3 +191,89 @@ def test_inputs_stay_as_they_are() -> None:
     copies = [tensor.clone() for tensor in inputs]
     obfuscate(representation, coefficients, mask, noise, fields, torch.tensor([1.0, -1.0]))
     assert all(torch.equal(*pair) for pair in zip(inputs, copies, strict=True))
+
+
+# --- other kinds than Gaussian noise
+
+KINDS: tuple[NoiseKind, ...] = ("gaussian", "uniform", "zero", "blur")
+
+
+def test_uniform_noise_is_within_one_deviation_of_the_mean() -> None:
+    fields = noise_module.draw_fields("uniform", (50, 3, 40), seeded(0))
+    assert fields.abs().max() <= 1
+    assert abs(float(fields.mean())) < 0.03
+    assert float(fields.std()) == pytest.approx(3**-0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "representation", [*REPRESENTATIONS, Shearlets((16, 19), (0, 1))], ids=repr
+)
+@pytest.mark.parametrize("kind", ["zero", "blur"])
+def test_where_nothing_is_random_the_rest_is_black_or_blurred(
+    representation: Representation, kind: NoiseKind
+) -> None:
+    images = smooth_images(2, representation.size)
+    coefficients = representation.analyse(images)
+    noise = make_noise(kind, representation, images, coefficients)
+    fields = noise_module.draw_fields(kind, (4, 3, representation.length), seeded(0))
+    assert len(fields) == 1
+    nothing = torch.zeros(2, representation.length)
+    empty = obfuscate(representation, coefficients, nothing, noise, fields)[:, 0]
+    if kind == "zero":
+        assert torch.equal(empty, torch.zeros_like(images))
+    else:
+        assert bool((empty.std((-1, -2)) < images.std((-1, -2))).all())
+        torch.testing.assert_close(empty.mean((-1, -2)), images.mean((-1, -2)), atol=0.1, rtol=0)
+    whole = obfuscate(representation, coefficients, nothing + 1, noise, fields)[:, 0]
+    torch.testing.assert_close(whole, images, atol=1e-5, rtol=0)
+
+
+def test_a_constant_image_is_its_own_blur() -> None:
+    images = torch.full((1, 3, 20, 23), 0.25)
+    pixels = Pixels((20, 23))
+    noise = make_noise("blur", pixels, images, pixels.analyse(images))
+    torch.testing.assert_close(noise.mean, pixels.analyse(images))
+
+
+@by_representation
+def test_noise_that_the_colours_share_is_grey(representation: Representation) -> None:
+    images, coefficients, _ = coefficients_and_noise(representation)
+    noise = make_noise("uniform", representation, images, coefficients, grey=True)
+    expected = band_noise(
+        representation.analyse(images.mean(1, keepdim=True)), representation.bands
+    )
+    torch.testing.assert_close(noise.deviation, expected.deviation, atol=1e-5, rtol=1e-4)
+    shared = draw_fields(representation, channels=1)
+    mask = torch.rand(2, representation.length, generator=seeded(1))
+    for signs in (None, torch.tensor([1.0, -1.0])):
+        short, long = (
+            obfuscate(representation, coefficients, mask, noise, fields, signs, clamp=False)
+            for fields in (shared, shared.expand(-1, 3, -1))
+        )
+        torch.testing.assert_close(short, long, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("signs", [None, torch.tensor([1.0, -1.0])])
+def test_coefficients_can_be_clamped_in_place_of_the_image(signs: Tensor | None) -> None:
+    representation = Shearlets((16, 19), (0, 1))
+    _, coefficients, noise = coefficients_and_noise(representation)
+    fields, mask = (
+        draw_fields(representation, 2),
+        torch.rand(2, representation.length, generator=seeded(1)),
+    )
+    clamped = obfuscate(
+        representation, coefficients, mask, noise, fields, signs, clamp="coefficients"
+    )
+    weight, samples = mask[:, None, None], []
+    for field in fields:
+        for sign in (1.0,) if signs is None else signs:
+            sample = noise.mean[:, None] + sign * noise.deviation[:, None] * field
+            mixed = weight * coefficients[:, None] + (1 - weight) * sample
+            samples.append(representation.synthesise(mixed.clamp(0, 1)))
+    torch.testing.assert_close(clamped, torch.cat(samples, 1), atol=1e-5, rtol=1e-4)
+
+
+def test_an_unknown_noise_is_refused() -> None:
+    pixels, images = Pixels(4), torch.zeros(1, 3, 4, 4)
+    with pytest.raises(ValueError, match="unknown noise 'pink'"):
+        make_noise("pink", pixels, images, pixels.analyse(images))  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from rcx.solver.objective import Objective
 from rcx.starts.foreground import ForegroundWarning, foreground
 from rcx.starts.initial import Start, check_start, initial_mask, uniform_level
 
-BY_NAME = ("ones", "random", "uniform", "foreground", "foreground-uniform")
+BY_NAME = ("ones", "random", "uniform", "foreground", "foreground-uniform", "gradient")
 
 
 class LeftBrighter(nn.Module):
