@@ -5,13 +5,27 @@ It must not know how results are stored or shown.
 
 from rcx.evaluate.baselines import Baseline, attribution, attributions
 from rcx.evaluate.claims import comparison_table, comparisons, curve_measures
+from rcx.evaluate.conciseness import (
+    conciseness_preciseness,
+    edges_of,
+    hallucination,
+    kept_image,
+)
 from rcx.evaluate.curve_measurement import rate_distortion_curve, rate_distortion_curves
 from rcx.evaluate.curve_summaries import GAPS, area_table, drop_table, gap_table
 from rcx.evaluate.curve_tables import curve_from_table, curve_table, curves_from_table
 from rcx.evaluate.curves import COARSE, PERCENT, Curve, CurveProtocol, Direction
 from rcx.evaluate.degenerate import DENSE, degenerate_table
 from rcx.evaluate.feature_maps import InapplicableError
+from rcx.evaluate.imputation import imputed
 from rcx.evaluate.localisation import localisation_table, overlap_at_area, pointing, share_inside
+from rcx.evaluate.metrics import (
+    InsertionDeletion,
+    Road,
+    insertion_deletion,
+    mu_fidelity,
+    road,
+)
 from rcx.evaluate.rankings import Ranking, image_seeds
 from rcx.evaluate.rollout import (
     HeadFusion,
@@ -48,8 +62,10 @@ __all__ = [
     "Direction",
     "HeadFusion",
     "InapplicableError",
+    "InsertionDeletion",
     "Interval",
     "Ranking",
+    "Road",
     "Trials",
     "agreement",
     "area_table",
@@ -58,6 +74,7 @@ __all__ = [
     "compare",
     "comparison_table",
     "comparisons",
+    "conciseness_preciseness",
     "curve_from_table",
     "curve_intervals",
     "curve_measures",
@@ -67,11 +84,17 @@ __all__ = [
     "degenerate_table",
     "doubtful_images",
     "drop_table",
+    "edges_of",
     "gap_table",
+    "hallucination",
     "help_table",
     "image_seeds",
+    "imputed",
+    "insertion_deletion",
+    "kept_image",
     "localisation_table",
     "mean_interval",
+    "mu_fidelity",
     "outcome",
     "overlap_at_area",
     "patch_rollout",
@@ -79,6 +102,7 @@ __all__ = [
     "pointing",
     "rate_distortion_curve",
     "rate_distortion_curves",
+    "road",
     "rollout",
     "rollout_matrix",
     "run_trials",

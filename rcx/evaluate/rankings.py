@@ -18,7 +18,7 @@ from rcx.system.isolation import isolated
 Seed = int | Sequence[int]
 """One seed for a batch, or one for each image, see `rcx.evaluate.image_seeds`."""
 
-_STREAMS = {"order": 0, "ties": 1, "noise": 2}
+_STREAMS = {"order": 0, "ties": 1, "noise": 2, "regions": 3}
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def image_seeds(seed: Seed, images: int) -> list[int]:
     return seeds
 
 
-def generator_of(seed: int, stream: Literal["order", "ties", "noise"]) -> torch.Generator:
+def generator_of(
+    seed: int, stream: Literal["order", "ties", "noise", "regions"]
+) -> torch.Generator:
     """Make an independent source of random numbers for each use of a seed.
 
     A random order must not depend on the noise that is drawn with the same seed.
