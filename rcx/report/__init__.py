@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rcx.report.results import ConditionResult, Result, read_runs, with_profile
     from rcx.report.sliders import scrubber
     from rcx.report.start_figures import starts_figure
+    from rcx.report.statements import point_table, statement_table
     from rcx.report.status import chapter_table, hash_table, machine_table
     from rcx.report.unsaid import (
         MaskJudge,
@@ -62,11 +63,13 @@ _MODULES = {
     "other_results": "verdicts",
     "photo_explanation_table": "unsaid",
     "photo_normalisation_table": "unsaid",
+    "point_table": "statements",
     "pyramid_figure": "wavelet_figures",
     "read_runs": "results",
     "scrubber": "sliders",
     "shown": "curve_figures",
     "starts_figure": "start_figures",
+    "statement_table": "statements",
     "verdict_cards": "verdicts",
     "verdict_figure": "verdicts",
     "verdict_picture": "verdicts",
@@ -101,11 +104,13 @@ __all__ = [
     "other_results",
     "photo_explanation_table",
     "photo_normalisation_table",
+    "point_table",
     "pyramid_figure",
     "read_runs",
     "scrubber",
     "shown",
     "starts_figure",
+    "statement_table",
     "verdict_cards",
     "verdict_figure",
     "verdict_picture",

@@ -1,0 +1,58 @@
+"""The report's statements: each is compared with something, by the rule that the page states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from rcx.reference.claims import claims
+from rcx.reference.published import PublishedFigure, published_points
+from rcx.report.results import ChapterRun, Result
+from rcx.report.statements import _PREDICTIONS, _statements, point_table, statement_table
+
+BOOK = Path(__file__).parents[2] / "book"
+
+
+def test_every_statement_is_compared_with_something_or_says_why_not() -> None:
+    measures = {f"claim: {name}" for name in claims()} | set(get_args(PublishedFigure))
+    for statement in _statements():
+        assert bool(statement.measure) != bool(statement.instead), statement
+        assert not statement.measure or statement.measure in measures | set(_PREDICTIONS)
+        assert any((BOOK / f"{statement.chapter}{kind}").exists() for kind in (".py", ".md"))
+
+
+def test_every_published_figure_and_column_is_compared() -> None:
+    compared = {statement.measure for statement in _statements()}
+    assert compared >= set(get_args(PublishedFigure)) | set(_PREDICTIONS)
+
+
+def test_a_number_is_reproduced_if_it_lies_in_the_widened_interval() -> None:
+    points = point_table()
+    assert set(points["figure"]) == set(get_args(PublishedFigure))
+    for row in points.itertuples():
+        error = 0.5 if row.figure.startswith("fig5") else 0.005
+        inside = row.measured.low - error <= row.published <= row.measured.high + error
+        assert row.reproduced == inside
+        assert row.difference == pytest.approx(float(row.measured.mean) - row.published)
+    point = points.query("figure == 'fig3-left' and series == 'CartoonX' and x == 20").iloc[0]
+    published = published_points("fig3-left", "CartoonX")["CartoonX"]
+    assert point["published"] == published.loc[published["x"] == 20, "y"].item()
+
+
+def test_verdicts_are_those_of_the_chapters() -> None:
+    result = Result("as-well", "It is as good.", "mixed")
+    run = ChapterRun("03", "ViT", "key", {}, 1.0, "now", {}, results={"as-well": result})
+    table = statement_table({"03": run})
+    assert len(table) == len(_statements())
+    row = table[table["here"] == "It is as good."].iloc[0]
+    assert row["outcome"] == "mixed"
+    assert set(table["outcome"]) <= {
+        "",
+        "mixed",
+        "not known",
+        "reproduced",
+        "reproduced in part",
+        "differs",
+    }
