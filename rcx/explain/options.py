@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import torch
 
@@ -17,6 +17,9 @@ from rcx.system.machine import versions
 
 if TYPE_CHECKING:
     from rcx.explain.explainer import Explainer
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class ExplainerOptions(TypedDict, total=False):
@@ -66,6 +69,18 @@ def full_signature(explainer: type, base: type) -> inspect.Signature:
     }
     del parameters["self"]
     return inspect.Signature(sorted(parameters.values(), key=lambda parameter: parameter.kind))
+
+
+def listing_options(function: Function) -> Function:
+    """Let a function's signature list `MethodOptions` in place of ``**options``."""
+    shown = inspect.signature(function)
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in inspect.get_annotations(MethodOptions).items()
+    ]
+    own = [each for each in shown.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    function.__signature__ = shown.replace(parameters=own + options)  # type: ignore[attr-defined]
+    return function
 
 
 def described(explainer: Explainer, size: Sequence[int], seed: int) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from rcx.classifiers.classifier import Classifier
 from rcx.explain.methods import method_named
-from rcx.explain.options import MethodOptions
+from rcx.explain.options import MethodOptions, listing_options
 from rcx.system.isolation import isolated
 
 
+@listing_options
 @isolated()
 def explain_func(
     model: Classifier | nn.Module,
@@ -40,7 +41,8 @@ def explain_func(
     method : str
         Name of the method, one of `rcx.explain.METHODS`.
     **options
-        Options of the explainer, such as ``lambda_k`` and ``solver`` of `rcx.CartoonX`.
+        Options of the explainer, such as ``lambda_k`` and ``solver`` of `rcx.CartoonX`. None, which
+        Quantus passes for a device if it is told nothing, stands for the method's own default.
 
     Returns
     -------
@@ -62,7 +64,8 @@ def explain_func(
     explainer_class = method_named(method)
     if foreign := options.keys() - signature(explainer_class).parameters.keys():
         raise TypeError(f"{explainer_class.method} has no option {', '.join(sorted(foreign))}")
-    explainer = explainer_class(model, **cast("dict[str, Any]", options))
+    given = {name: value for name, value in options.items() if value is not None}
+    explainer = explainer_class(model, **cast("dict[str, Any]", given))
     classes = targets if isinstance(targets, Tensor) else np.asarray(targets)
     relevance = cast(Tensor, explainer.attribute(_images(inputs), classes))
     return relevance[:, :1].cpu().float().numpy()

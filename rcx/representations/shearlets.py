@@ -126,6 +126,30 @@ class Shearlets:
         images: Tensor = torch.fft.irfft2(spectrum, s=self.size)
         return images
 
+    def energy_inside(self, regions: Tensor) -> Tensor:
+        """Measure how much of each coefficient's energy lies inside regions of the image.
+
+        `LocalisedRepresentation` says what this means.
+
+        Parameters
+        ----------
+        regions : Tensor
+            ``(..., H, W)`` in [0, 1], 1 inside the region and 0 outside.
+
+        Returns
+        -------
+        Tensor
+            ``(..., K)`` in [0, 1].
+        """
+        check_last_axes(regions, self.size, "regions")
+        # a coefficient draws its dual filter, which is even, around its own place
+        patterns = torch.fft.irfft2(self._filters(regions).synthesis, s=self.size).square()
+        shares = torch.fft.rfft2(patterns / patterns.sum((-2, -1), keepdim=True))
+        inside: Tensor = torch.fft.irfft2(
+            torch.fft.rfft2(regions)[..., None, :, :] * shares, s=self.size
+        )
+        return inside.clamp(0, 1).flatten(-3)
+
 
 class _Filters(NamedTuple):
     """Responses ``(B, H, W // 2 + 1)`` of the filters, and of those of the dual frame."""

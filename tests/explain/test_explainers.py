@@ -36,10 +36,10 @@ def test_images_in_one_call_equal_images_alone(method: Method, start: str) -> No
     images, targets = smooth_images(4, (24, 26), seed=1), [0, 3, 1, 2]
     classifier = tiny_cnn()
     explainer = method(classifier, start=start)
-    batch = explainer.explain(images, targets)
+    batch = explainer.explain(images, targets, warn=False)
     assert batch.target.tolist() == targets
     for row, image in enumerate(images):
-        alone = explainer.explain(image, targets[row])
+        alone = explainer.explain(image, targets[row], warn=False)
         assert_same_rows(batch, row, alone, atol=2e-3)
 
 
@@ -155,8 +155,9 @@ def test_an_explanation_is_consistent(method: Method) -> None:
     assert explanation.picture.max() <= 1
     torch.testing.assert_close(explanation.nonsparsity, explanation.mask.mean(1))
     torch.testing.assert_close(explanation.lambda_k, torch.full((4,), 2.0))
+    penalty = explainer.spatial_penalty * explanation.picture.mean((1, 2, 3))
     torch.testing.assert_close(
-        explanation.loss, explanation.distortion + 2 * explanation.nonsparsity
+        explanation.loss, explanation.distortion + 2 * explanation.nonsparsity + penalty
     )
     torch.testing.assert_close(explanation.probability, probabilities.amax(1), atol=1e-5, rtol=0)
     kept = explanation.predicted_after == explanation.target
@@ -297,13 +298,14 @@ def test_each_method_has_its_own_default_solver() -> None:
 
 @every_method
 def test_settings_describe_what_determined_the_result(method: Method) -> None:
-
-    settings = method(tiny_cnn(), 3.0).explain(smooth_images(1)).settings
+    explainer = method(tiny_cnn(), 3.0)
+    settings = explainer.explain(smooth_images(1)).settings
     assert json.loads(json.dumps(settings)) == settings
     assert settings["lambda_k"] == 3.0
     assert settings["solver"]["steps"] == QUICK.steps
     assert len(settings["weights_hash"]) == 64
-    assert settings["method"] == {cartoonx: "CartoonX", pixel_rde: "Pixel RDE"}[method]
+    for name in ("method", "noise", "spatial_penalty", "distortion", "clamp"):
+        assert settings[name] == getattr(explainer, name)
 
 
 def test_progress_is_called_after_each_step() -> None:

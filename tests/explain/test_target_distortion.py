@@ -118,8 +118,9 @@ def test_a_path_gives_one_explanation_for_each_lambda_in_the_order_given(method:
         assert explanation.lambda_k.tolist() == [lambda_k] * 2
         assert explanation.settings["lambda_k"] == lambda_k
         assert explanation.target.tolist() == targets
+        penalty = explainer.spatial_penalty * explanation.picture.mean((1, 2, 3))
         torch.testing.assert_close(
-            explanation.loss, explanation.distortion + lambda_k * explanation.nonsparsity
+            explanation.loss - penalty, explanation.distortion + lambda_k * explanation.nonsparsity
         )
     assert_same_bits(path[0], path[2])
     again = explainer.explain_path(images, [4.0, 0.5, 4.0, 1.0], targets)

@@ -65,7 +65,7 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_unknown_presets_are_named_with_the_known_ones() -> None:
     assert SolverSettings.preset("fast") == SolverSettings()
-    known = "unknown solver preset 'slow'; one of fast, short, published, fast-1"
+    known = "unknown solver preset 'slow'; one of fast, short, published, published-2023, fast-1"
     with pytest.raises(ValueError, match=known):
         SolverSettings.preset("slow")  # type: ignore[arg-type]
 
