@@ -10,7 +10,6 @@ from rcx.explain.explanation import BLACK, Explanation
 from rcx.explain.figures import explanation_figure, history_figure
 from rcx.explain.many import UnexplainedImage, explain_all
 from rcx.explain.methods import METHODS, method_named
-from rcx.explain.options import ExplainerOptions, MethodOptions
 from rcx.explain.pixel_rde import PixelRDE
 from rcx.explain.quantus import explain_func
 from rcx.explain.shearletx import ShearletX
@@ -22,9 +21,7 @@ __all__ = [
     "CartoonX",
     "EmptyExplanationWarning",
     "Explainer",
-    "ExplainerOptions",
     "Explanation",
-    "MethodOptions",
     "PixelRDE",
     "ShearletX",
     "UnexplainedImage",

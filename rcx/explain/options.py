@@ -71,16 +71,28 @@ def full_signature(explainer: type, base: type) -> inspect.Signature:
     return inspect.Signature(sorted(parameters.values(), key=lambda parameter: parameter.kind))
 
 
-def listing_options(function: Function) -> Function:
-    """Let a function's signature list `MethodOptions` in place of ``**options``."""
-    shown = inspect.signature(function)
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in inspect.get_annotations(MethodOptions).items()
+def listing_options(options: type) -> Callable[[Function], Function]:
+    """Make a decorator by which a signature lists the fields of a type in place of ``**options``.
+
+    A field's default is None, which stands for the method's own default.
+    """
+    fields = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=getattr(annotation, "__forward_arg__", annotation),
+        )
+        for name, annotation in inspect.get_annotations(options).items()
     ]
-    own = [each for each in shown.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    function.__signature__ = shown.replace(parameters=own + options)  # type: ignore[attr-defined]
-    return function
+
+    def listed(function: Function) -> Function:
+        shown = inspect.signature(function)
+        own = [each for each in shown.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        function.__signature__ = shown.replace(parameters=own + fields)  # type: ignore[attr-defined]
+        return function
+
+    return listed
 
 
 def described(explainer: Explainer, size: Sequence[int], seed: int) -> dict[str, Any]:

@@ -16,15 +16,19 @@ from rcx.explain.options import MethodOptions, listing_options
 from rcx.system.isolation import isolated
 
 
-@listing_options
+class _Options(MethodOptions, total=False):
+    """Options of a method, and its name."""
+
+    method: str
+
+
+@listing_options(_Options)
 @isolated()
 def explain_func(
     model: Classifier | nn.Module,
     inputs: npt.ArrayLike | Tensor,
     targets: npt.ArrayLike | Tensor,
-    *,
-    method: str = "CartoonX",
-    **options: Unpack[MethodOptions],
+    **options: Unpack[_Options],
 ) -> npt.NDArray[np.float32]:
     """Explain images by the convention of Quantus [1]_: from arrays to an array.
 
@@ -38,8 +42,8 @@ def explain_func(
         `rcx.CartoonX.attribute`.
     targets : array-like or Tensor
         ``(N,)`` or one number or name, the classes to explain.
-    method : str
-        Name of the method, one of `rcx.explain.METHODS`.
+    method : str, optional
+        Name of the method, one of `rcx.explain.METHODS`; by default CartoonX.
     **options
         Options of the explainer, such as ``lambda_k`` and ``solver`` of `rcx.CartoonX`. None, which
         Quantus passes for a device if it is told nothing, stands for the method's own default.
@@ -61,10 +65,10 @@ def explain_func(
     .. [1] A. Hedström et al., "Quantus: An Explainable AI Toolkit for Responsible Evaluation of
        Neural Network Explanations and Beyond", JMLR 24, 2023.
     """
-    explainer_class = method_named(method)
-    if foreign := options.keys() - signature(explainer_class).parameters.keys():
-        raise TypeError(f"{explainer_class.method} has no option {', '.join(sorted(foreign))}")
     given = {name: value for name, value in options.items() if value is not None}
+    explainer_class = method_named(str(given.pop("method", "CartoonX")))
+    if foreign := given.keys() - signature(explainer_class).parameters.keys():
+        raise TypeError(f"{explainer_class.method} has no option {', '.join(sorted(foreign))}")
     explainer = explainer_class(model, **cast("dict[str, Any]", given))
     classes = targets if isinstance(targets, Tensor) else np.asarray(targets)
     relevance = cast(Tensor, explainer.attribute(_images(inputs), classes))

@@ -49,8 +49,8 @@ class Shearlets:
     that images of 256 x 256 pixels have K = 3 211 264 coefficients. Images continue at the opposite
     edge.
 
-    The directional filter is built as that of [1]_, but not from the same numbers, see
-    `rcx.representations.shearlet_filters`.
+    The low pass has the taps of [1]_. The directional filter is made in the same way, by a mapping
+    of its own, so that coefficients are near those of ShearLab and not the same.
 
     References
     ----------

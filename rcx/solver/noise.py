@@ -42,7 +42,7 @@ class BandNoise(NamedTuple):
     ----------
     mean, deviation : Tensor
         ``(N, 1, K)``, shared by the colours, or ``(N, C, K)``. A sample is the mean plus the
-        deviation times a field of `draw_fields`.
+        deviation times a random field of mean 0.
     """
 
     mean: Tensor

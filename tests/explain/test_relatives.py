@@ -10,8 +10,8 @@ from helpers import seeded, smooth_images, tiny_cnn
 from pytorch_wavelets import DWTForward, DWTInverse
 
 import rcx
-from rcx.explain import METHODS, Explainer, ExplainerOptions, method_named
-from rcx.explain.options import MethodOptions
+from rcx.explain import METHODS, Explainer, method_named
+from rcx.explain.options import ExplainerOptions, MethodOptions
 from rcx.representations.shearlets import Shearlets
 
 SIZE = (32, 40)
