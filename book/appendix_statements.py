@@ -25,7 +25,7 @@
 seed: int = 0  # seed of the bootstrap
 
 # %%
-from rcx.report import point_table, read_runs, shown, statement_table
+from rcx.report import points_side_by_side, read_runs, shown, statement_page
 
 # %% [markdown]
 # ## What the report states
@@ -34,10 +34,8 @@ from rcx.report import point_table, read_runs, shown, statement_table
 # figures, and of the settings of its public code, in our words. A number counts as reproduced if
 # the published one lies in our 95 % interval, widened by the error of reading it off a figure.
 
-# %% mystnb={"figure": {"caption": "The report's statements, and what was measured here.", "caption_before": true, "name": "tab-statements"}}
-statements = statement_table(read_runs(), seed=seed)
-statements["chapter"] = [f'<a href="{name}.html">{name}</a>' for name in statements["chapter"]]
-statements.style.hide(axis="index")
+# %%
+statement_page(read_runs(), seed=seed)
 
 # %% [markdown]
 # *Why do numbers differ?* The study took the CNN's weights from torchvision, and ours are those that
@@ -48,14 +46,20 @@ statements.style.hide(axis="index")
 #
 # ## Number by number
 #
-# Ours are of raw images with one draw of noise, as published. Percent are those of the coefficients;
-# in the right part of Figure 3, $x$ is lambda.
+# Ours are of raw images with one draw of noise, as published. Columns are percent of the
+# components, and lambda in the right part of Figure 3.
 
-# %% mystnb={"figure": {"caption": "Figure 3 of the report: published numbers and ours.", "caption_before": true, "name": "tab-points"}}
-points = point_table(seed=seed)
-points["reproduced"] = points["reproduced"].map({True: "yes", False: "no"})
-first = points[points["figure"].str.startswith("fig3")].set_index(["figure", "series", "x"])
-shown(first)
+# %% mystnb={"figure": {"caption": "Figure 3, left: distortion with the relevant kept.", "caption_before": true, "name": "tab-points-kept"}}
+shown(points_side_by_side("fig3-left", seed=seed), digits=2)
 
-# %% mystnb={"figure": {"caption": "Figure 5 of the report, in percent of full randomisation.", "caption_before": true, "name": "tab-normalised-points"}}
-shown(points[points["figure"].str.startswith("fig5")].set_index(["figure", "series", "x"]), digits=1)
+# %% mystnb={"figure": {"caption": "Figure 3, middle: distortion with the relevant randomised.", "caption_before": true, "name": "tab-points-randomised"}}
+shown(points_side_by_side("fig3-middle", seed=seed), digits=2)
+
+# %% mystnb={"figure": {"caption": "Figure 3, right: distortion and non-sparsity over lambda.", "caption_before": true, "name": "tab-points-lambda"}}
+shown(points_side_by_side("fig3-right", seed=seed), digits=3)
+
+# %% mystnb={"figure": {"caption": "Figure 5, left: percent of full randomisation, the relevant kept.", "caption_before": true, "name": "tab-points-networks-kept"}}
+shown(points_side_by_side("fig5-left", seed=seed), digits=0)
+
+# %% mystnb={"figure": {"caption": "Figure 5, right: percent of full randomisation, the relevant randomised.", "caption_before": true, "name": "tab-points-networks-randomised"}}
+shown(points_side_by_side("fig5-right", seed=seed), digits=0)

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from rcx.report.results import ConditionResult, Result, read_runs, with_profile
     from rcx.report.sliders import scrubber
     from rcx.report.start_figures import starts_figure
-    from rcx.report.statements import point_table, statement_table
+    from rcx.report.statements import (
+        point_table,
+        points_side_by_side,
+        statement_page,
+        statement_table,
+    )
     from rcx.report.status import chapter_table, hash_table, machine_table
     from rcx.report.unsaid import (
         MaskJudge,
@@ -64,11 +69,13 @@ _MODULES = {
     "photo_explanation_table": "unsaid",
     "photo_normalisation_table": "unsaid",
     "point_table": "statements",
+    "points_side_by_side": "statements",
     "pyramid_figure": "wavelet_figures",
     "read_runs": "results",
     "scrubber": "sliders",
     "shown": "curve_figures",
     "starts_figure": "start_figures",
+    "statement_page": "statements",
     "statement_table": "statements",
     "verdict_cards": "verdicts",
     "verdict_figure": "verdicts",
@@ -105,11 +112,13 @@ __all__ = [
     "photo_explanation_table",
     "photo_normalisation_table",
     "point_table",
+    "points_side_by_side",
     "pyramid_figure",
     "read_runs",
     "scrubber",
     "shown",
     "starts_figure",
+    "statement_page",
     "statement_table",
     "verdict_cards",
     "verdict_figure",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from html import escape
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import pandas as pd
+from IPython.display import HTML
 
 from rcx.classifiers.profiles import VISION_TRANSFORMERS
 from rcx.evaluate.curve_summaries import GAPS, gap_table
@@ -80,6 +82,35 @@ def statement_table(runs: Mapping[str, ChapterRun], *, seed: int = 0) -> pd.Data
             }
         )
     return pd.DataFrame(rows)
+
+
+def statement_page(runs: Mapping[str, ChapterRun], *, seed: int = 0) -> HTML:
+    """Show `statement_table` as a page does, with links to the chapters."""
+    rows = "".join(
+        f"<tr><th scope='row'>{escape(row['in the report'])}: {escape(row['it says'])}</th>"
+        f"<td>{escape(row['outcome'])}</td><td>{escape(row['here'])} "
+        f"<a href='{row['chapter']}.html'>{row['chapter']}</a></td></tr>"
+        for _, row in statement_table(runs, seed=seed).iterrows()
+    )
+    head = "<tr><th>The report</th><th>Outcome</th><th>Here</th></tr>"
+    return HTML(
+        "<div class='rcx-scroll'><table class='table rcx-verdicts'>"
+        f"<thead>{head}</thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def points_side_by_side(figure: PublishedFigure, *, seed: int = 0) -> pd.DataFrame:
+    """Lay the rows of `point_table` of one figure side by side: a column for each ``x``.
+
+    Returns
+    -------
+    DataFrame
+        By series, the published numbers, and ours with their intervals.
+    """
+    points = point_table(seed=seed).query("figure == @figure")
+    names = list(points["series"].unique())
+    wide = points.pivot(index="series", columns="x", values=["published", "measured"])
+    return wide.stack(0, future_stack=True).loc[names]
 
 
 def point_table(*, seed: int = 0) -> pd.DataFrame:

@@ -10,7 +10,14 @@ import pytest
 from rcx.reference.claims import claims
 from rcx.reference.published import PublishedFigure, published_points
 from rcx.report.results import ChapterRun, Result
-from rcx.report.statements import _PREDICTIONS, _statements, point_table, statement_table
+from rcx.report.statements import (
+    _PREDICTIONS,
+    _statements,
+    point_table,
+    points_side_by_side,
+    statement_page,
+    statement_table,
+)
 
 BOOK = Path(__file__).parents[2] / "book"
 
@@ -56,3 +63,18 @@ def test_verdicts_are_those_of_the_chapters() -> None:
         "reproduced in part",
         "differs",
     }
+
+
+def test_a_page_links_each_statement_to_its_chapter() -> None:
+    page = str(statement_page({}).data)
+    assert page.count("<tr>") == len(_statements()) + 1
+    assert "href='02_quantitative.html'" in page
+
+
+def test_numbers_of_a_figure_lie_side_by_side() -> None:
+    table = points_side_by_side("fig5-left")
+    points = point_table().query("figure == 'fig5-left'")
+    assert len(table) == 2 * points["series"].nunique()
+    row = points.iloc[3]
+    assert table.loc[(row["series"], "published"), row["x"]] == row["published"]
+    assert table.loc[(row["series"], "measured"), row["x"]] == row["measured"]
