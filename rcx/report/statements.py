@@ -86,17 +86,17 @@ def statement_table(runs: Mapping[str, ChapterRun], *, seed: int = 0) -> pd.Data
 
 def statement_page(runs: Mapping[str, ChapterRun], *, seed: int = 0) -> HTML:
     """Show `statement_table` as a page does, with links to the chapters."""
-    rows = "".join(
-        f"<tr><th scope='row'>{escape(row['in the report'])}: {escape(row['it says'])}</th>"
-        f"<td>{escape(row['outcome'])}</td><td>{escape(row['here'])} "
-        f"<a href='{row['chapter']}.html'>{row['chapter']}</a></td></tr>"
-        for _, row in statement_table(runs, seed=seed).iterrows()
-    )
-    head = "<tr><th>The report</th><th>Outcome</th><th>Here</th></tr>"
-    return HTML(
-        "<div class='rcx-scroll'><table class='table rcx-verdicts'>"
-        f"<thead>{head}</thead><tbody>{rows}</tbody></table></div>"
-    )
+    cards = ""
+    for _, row in statement_table(runs, seed=seed).iterrows():
+        kind = row["outcome"].replace(" ", "-") or "open"
+        badge = f"<span class='rcx-badge rcx-{kind}'>{row['outcome'] or 'not measured'}</span>"
+        cards += (
+            f"<section class='rcx-verdict'><p><b>{escape(row['in the report'])}</b> {badge}</p>"
+            f"<dl><dt>The report</dt><dd>{escape(row['it says'])}</dd>"
+            f"<dt>Here</dt><dd>{escape(row['here'])} "
+            f"<a href='{row['chapter']}.html'>{row['chapter']}</a></dd></dl></section>"
+        )
+    return HTML(cards)
 
 
 def points_side_by_side(figure: PublishedFigure, *, seed: int = 0) -> pd.DataFrame:
