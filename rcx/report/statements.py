@@ -22,7 +22,7 @@ from rcx.reference.published import (
     published_points,
     published_predictions,
 )
-from rcx.report.results import ChapterRun
+from rcx.report.results import ChapterRun, ClaimOutcome
 
 _CNN, _VIT = "timm/tf_mobilenetv3_small_100", VISION_TRANSFORMERS["imagenet"]
 _METHODS = ("CartoonX", "Pixel RDE")
@@ -39,6 +39,7 @@ class _Statement(NamedTuple):
     chapter: str
     measure: str = ""
     instead: str = ""
+    found: ClaimOutcome = "supported"
 
 
 def statement_table(runs: Mapping[str, ChapterRun], *, seed: int = 0) -> pd.DataFrame:
@@ -66,7 +67,7 @@ def statement_table(runs: Mapping[str, ChapterRun], *, seed: int = 0) -> pd.Data
         outcome, here = "", statement.instead
         if claim:
             result = results.get(claim)
-            outcome = (result.outcome or "") if result else "not known"
+            outcome = _agreement(result.outcome, statement.found) if result else "not known"
             here = result.measured if result else "The chapter has recorded nothing."
         elif kind in _PREDICTIONS:
             outcome, here = _same_predictions(kind)
@@ -177,6 +178,13 @@ def _sweep_points(seed: int) -> Iterator[dict[str, Any]]:
                 "published": point["y"],
                 "difference": float(value.mean) - point["y"],
             }
+
+
+def _agreement(measured: ClaimOutcome | None, found: ClaimOutcome) -> str:
+    """Say whether a verdict is that of the report."""
+    if measured in (None, "open"):
+        return "not known"
+    return {found: "reproduced", "mixed": "reproduced in part"}.get(str(measured), "differs")
 
 
 def _same_points(points: pd.DataFrame) -> tuple[str, str]:

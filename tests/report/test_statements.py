@@ -49,15 +49,22 @@ def test_a_number_is_reproduced_if_it_lies_in_the_widened_interval() -> None:
 
 
 def test_verdicts_are_those_of_the_chapters() -> None:
-    result = Result("as-well", "It is as good.", "mixed")
-    run = ChapterRun("03", "ViT", "key", {}, 1.0, "now", {}, results={"as-well": result})
+    results = {
+        "as-well": Result("as-well", "It is as good.", "mixed"),
+        "rate-distortion": Result("rate-distortion", "It is lower.", "supported"),
+        "relevant": Result("relevant", "It is not.", "not supported"),
+        "starts": Result("starts", "No start helps.", "not supported"),
+    }
+    run = ChapterRun("03", "ViT", "key", {}, 1.0, "now", {}, results=results)
     table = statement_table({"03": run})
     assert len(table) == len(_statements())
-    row = table[table["here"] == "It is as good."].iloc[0]
-    assert row["outcome"] == "mixed"
+    outcomes = dict(zip(table["here"], table["outcome"], strict=True))
+    assert outcomes["It is as good."] == "reproduced in part"
+    assert outcomes["It is lower."] == "reproduced"
+    assert outcomes["It is not."] == "differs"
+    assert outcomes["No start helps."] == "reproduced"  # the report found the same
     assert set(table["outcome"]) <= {
         "",
-        "mixed",
         "not known",
         "reproduced",
         "reproduced in part",
