@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import rcx
 from rcx.explain.explainer import Explainer
@@ -39,6 +39,15 @@ def shearletx(classifier: nn.Module, lambda_k: float = 2.0, **options: Any) -> E
 
 METHODS = (cartoonx, pixel_rde, waveletx, shearletx)
 every_method = pytest.mark.parametrize("method", METHODS)
+
+
+def penalty_of(explainer: Explainer, images: Tensor, mask: Tensor) -> Tensor:
+    """The spatial penalty ``(N,)`` of masks, from the definition."""
+    representation = explainer.representation(images.shape[-2:])
+    grey = representation.analyse(images.mean(1))
+    return explainer.spatial_penalty * representation.synthesise(mask * grey).clamp(0, 1).mean(
+        (1, 2)
+    )
 
 
 def assert_same_bits(first: Explanation, second: Explanation) -> None:

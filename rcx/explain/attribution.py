@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ _MOST_OUTSIDE = 0.12  # mean distance from [0, 1] of the values of an image that
 class Attributing(ABC):
     """An explainer that can show masks as pictures and as relevance of pixels."""
 
+    scaled_pictures: ClassVar[bool] = False
+    """Whether each picture is scaled so that its brightest pixel is 1."""
+
     @abstractmethod
     def representation(self, size: Sequence[int]) -> Representation:
         """Make the representation of images of a size ``(H, W)``."""
@@ -29,7 +33,11 @@ class Attributing(ABC):
     def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Synthesise grey images from their masked coefficients, ``(N, 1, H, W)`` in [0, 1]."""
         grey = representation.analyse(images.mean(1, keepdim=True))
-        return representation.synthesise(mask[:, None] * grey).clamp(0, 1)
+        picture = representation.synthesise(mask[:, None] * grey).clamp(0, 1)
+        if self.scaled_pictures:
+            least = torch.finfo(picture.dtype).tiny
+            picture = picture / picture.amax((1, 2, 3), keepdim=True).clamp_min(least)
+        return picture
 
     def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Compute the amplitude, at each pixel, of what the mask keeps.

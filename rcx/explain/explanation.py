@@ -42,7 +42,8 @@ class Explanation:
         ``(N, C, H, W)`` uint8, the images in 8 bits, which `figure` shows beside the pictures.
     picture : Tensor
         ``(N, 1, H, W)`` in [0, 1]. For CartoonX this is the cartoon: the grey image synthesised
-        from its masked coefficients. For Pixel RDE it is the mask itself.
+        from its masked coefficients. For Pixel RDE it is the mask itself. WaveletX and ShearletX
+        scale their cartoons, so that the brightest pixel is 1.
     mask : Tensor
         ``(N, K)`` in [0, 1], relevance of the coefficients.
     distortion : Tensor

@@ -57,6 +57,7 @@ class ShearletX(Explainer):
     default_lambda_k = 1.0
     default_distortion = "maximise-target"
     default_noise = "uniform"
+    scaled_pictures = True  # as in the authors' code; the penalty makes them dark
     default_spatial_penalty = 2.0
     default_solver = SolverSettings.preset("spatial-1")
     grey_noise = True

@@ -30,5 +30,6 @@ class WaveletX(CartoonX):
     default_lambda_k = 2.0
     default_distortion = "maximise-target"
     default_noise = "uniform"
+    scaled_pictures = True  # as in the authors' code; the penalty makes them dark
     default_spatial_penalty = 10.0
     default_solver = SolverSettings.preset("spatial-1")

@@ -184,7 +184,9 @@ def _agreement(measured: ClaimOutcome | None, found: ClaimOutcome) -> str:
     """Say whether a verdict is that of the report."""
     if measured in (None, "open"):
         return "not known"
-    return {found: "reproduced", "mixed": "reproduced in part"}.get(str(measured), "differs")
+    if measured == found:
+        return "reproduced"
+    return "reproduced in part" if measured == "mixed" else "differs"
 
 
 def _same_points(points: pd.DataFrame) -> tuple[str, str]:

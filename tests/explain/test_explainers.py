@@ -13,6 +13,7 @@ from explainers import (
     assert_same_rows,
     cartoonx,
     every_method,
+    penalty_of,
     pixel_rde,
 )
 from helpers import seeded, smooth_images, tiny_cnn
@@ -155,7 +156,7 @@ def test_an_explanation_is_consistent(method: Method) -> None:
     assert explanation.picture.max() <= 1
     torch.testing.assert_close(explanation.nonsparsity, explanation.mask.mean(1))
     torch.testing.assert_close(explanation.lambda_k, torch.full((4,), 2.0))
-    penalty = explainer.spatial_penalty * explanation.picture.mean((1, 2, 3))
+    penalty = penalty_of(explainer, images, explanation.mask)
     torch.testing.assert_close(
         explanation.loss, explanation.distortion + 2 * explanation.nonsparsity + penalty
     )

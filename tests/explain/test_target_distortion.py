@@ -5,7 +5,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from explainers import Method, assert_same_bits, assert_same_rows, cartoonx, every_method
+from explainers import (
+    Method,
+    assert_same_bits,
+    assert_same_rows,
+    cartoonx,
+    every_method,
+    penalty_of,
+)
 from helpers import smooth_images, tiny_cnn
 
 import rcx
@@ -118,7 +125,7 @@ def test_a_path_gives_one_explanation_for_each_lambda_in_the_order_given(method:
         assert explanation.lambda_k.tolist() == [lambda_k] * 2
         assert explanation.settings["lambda_k"] == lambda_k
         assert explanation.target.tolist() == targets
-        penalty = explainer.spatial_penalty * explanation.picture.mean((1, 2, 3))
+        penalty = penalty_of(explainer, images, explanation.mask)
         torch.testing.assert_close(
             explanation.loss - penalty, explanation.distortion + lambda_k * explanation.nonsparsity
         )
