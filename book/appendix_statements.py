@@ -25,7 +25,9 @@
 seed: int = 0  # seed of the bootstrap
 
 # %%
-from rcx.report import points_side_by_side, read_runs, shown, statement_page
+from rcx.report import point_table, points_side_by_side, read_runs, shown, statement_page
+
+points = point_table(seed=seed)
 
 # %% [markdown]
 # ## What the report states
@@ -50,16 +52,16 @@ statement_page(read_runs(), seed=seed)
 # components, and lambda in the right part of Figure 3.
 
 # %% mystnb={"figure": {"caption": "Figure 3, left: distortion with the relevant kept.", "caption_before": true, "name": "tab-points-kept"}}
-shown(points_side_by_side("fig3-left", seed=seed), digits=2)
+shown(points_side_by_side(points, "fig3-left"), digits=2)
 
 # %% mystnb={"figure": {"caption": "Figure 3, middle: distortion with the relevant randomised.", "caption_before": true, "name": "tab-points-randomised"}}
-shown(points_side_by_side("fig3-middle", seed=seed), digits=2)
+shown(points_side_by_side(points, "fig3-middle"), digits=2)
 
 # %% mystnb={"figure": {"caption": "Figure 3, right: distortion and non-sparsity over lambda.", "caption_before": true, "name": "tab-points-lambda"}}
-shown(points_side_by_side("fig3-right", seed=seed), digits=3)
+shown(points_side_by_side(points, "fig3-right"), digits=3)
 
 # %% mystnb={"figure": {"caption": "Figure 5, left: percent of full randomisation, the relevant kept.", "caption_before": true, "name": "tab-points-networks-kept"}}
-shown(points_side_by_side("fig5-left", seed=seed), digits=0)
+shown(points_side_by_side(points, "fig5-left"), digits=0)
 
 # %% mystnb={"figure": {"caption": "Figure 5, right: percent of full randomisation, the relevant randomised.", "caption_before": true, "name": "tab-points-networks-randomised"}}
-shown(points_side_by_side("fig5-right", seed=seed), digits=0)
+shown(points_side_by_side(points, "fig5-right"), digits=0)

@@ -212,7 +212,7 @@ def explain(
                 "rcx explain --demo"
             )
         checked_size(size or 256, fit)
-        methods = [method_named(name) for name in dict.fromkeys(method or ["cartoonx"])]
+        methods = list(dict.fromkeys(method_named(name) for name in method or ["cartoonx"]))
         if distortion is not None:
             check_measure(distortion)
         first_mask = _start(start)

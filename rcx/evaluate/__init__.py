@@ -9,7 +9,6 @@ from rcx.evaluate.conciseness import (
     conciseness_preciseness,
     edges_of,
     hallucination,
-    kept_image,
 )
 from rcx.evaluate.curve_measurement import rate_distortion_curve, rate_distortion_curves
 from rcx.evaluate.curve_summaries import GAPS, area_table, drop_table, gap_table
@@ -91,7 +90,6 @@ __all__ = [
     "image_seeds",
     "imputed",
     "insertion_deletion",
-    "kept_image",
     "localisation_table",
     "mean_interval",
     "mu_fidelity",

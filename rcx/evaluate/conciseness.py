@@ -7,30 +7,11 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d, pad
 
 from rcx.classifiers.classifier import Classifier
+from rcx.explain.attribution import brightened, kept_image
 from rcx.representations.representation import Representation
 from rcx.system.isolation import isolated
 
 _EDGE = 0.1  # gradient of grey values from which a pixel belongs to an edge, as published
-
-
-def kept_image(representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
-    """Synthesise the colours that masks keep, with nothing in place of the rest.
-
-    Parameters
-    ----------
-    representation : Representation
-        Representation of images of this size.
-    images : Tensor
-        ``(N, C, H, W)`` in [0, 1].
-    mask : Tensor
-        ``(N, K)`` in [0, 1].
-
-    Returns
-    -------
-    Tensor
-        ``(N, C, H, W)`` in [0, 1].
-    """
-    return representation.synthesise(mask[:, None] * representation.analyse(images)).clamp(0, 1)
 
 
 @isolated()
@@ -48,9 +29,9 @@ def conciseness_preciseness(
     Three numerators are in use. Each is relative to the class's probability for the image.
 
     ``"class"``
-        the class's probability for `kept_image`, as the paper says [1]_;
+        the class's probability for `rcx.explain.kept_image`, as the paper says [1]_;
     ``"largest"``
-        the largest probability of any class, for `kept_image` scaled to the maximum 1, as the
+        the largest probability of any class, for the same image scaled to the maximum 1, as the
         authors' code has it;
     ``"noisy"``
         the class's mean probability over noisy obfuscations, as in StartGrad [2]_.
@@ -70,7 +51,7 @@ def conciseness_preciseness(
     classifier : Classifier or nn.Module
         From images in [0, 1] to logits of classes, on the device of the images.
     representation, images, mask
-        As for `kept_image`.
+        As for `rcx.explain.kept_image`.
     target : Tensor
         ``(N,)`` int64, the explained classes.
     probability_after : Tensor
@@ -93,8 +74,7 @@ def conciseness_preciseness(
     index = target[:, None]
     before = classifier(images).softmax(1).gather(1, index)[:, 0]
     of_class = classifier(kept).softmax(1).gather(1, index)[:, 0]
-    brightest = kept.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(kept.dtype).tiny)
-    largest = classifier(kept / brightest).softmax(1).amax(1)
+    largest = classifier(brightened(kept)).softmax(1).amax(1)
     retained = {"class": of_class, "largest": largest, "noisy": probability_after.to(before)}
     coefficients = representation.analyse(images)
     masked = mask[:, None] * coefficients
@@ -141,8 +121,7 @@ def hallucination(pictures: Tensor, images: Tensor) -> Tensor:
     .. [1] S. Kolek et al., "Explaining Image Classifiers with Multiscale Directional Image
        Representation", CVPR 2023, Section 5, and its code.
     """
-    brightest = pictures.amax((1, 2, 3), keepdim=True).clamp_min(torch.finfo(pictures.dtype).tiny)
-    edges, invented = edges_of(images), edges_of(pictures / brightest)
+    edges, invented = edges_of(images), edges_of(brightened(pictures))
     near = max_pool2d(edges.float()[:, None], 3, stride=1, padding=1)[:, 0] > 0
     return (invented & ~near).sum((1, 2)) / edges.sum((1, 2))
 

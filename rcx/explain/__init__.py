@@ -3,6 +3,7 @@
 It knows nothing of how explanations are evaluated, stored in studies or reported.
 """
 
+from rcx.explain.attribution import kept_image
 from rcx.explain.cartoonx import CartoonX
 from rcx.explain.empty import EmptyExplanationWarning, reason_for_emptiness
 from rcx.explain.explainer import Explainer
@@ -30,6 +31,7 @@ __all__ = [
     "explain_func",
     "explanation_figure",
     "history_figure",
+    "kept_image",
     "method_named",
     "reason_for_emptiness",
 ]

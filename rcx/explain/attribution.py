@@ -20,6 +20,32 @@ from rcx.system.isolation import isolated
 _MOST_OUTSIDE = 0.12  # mean distance from [0, 1] of the values of an image that was perturbed
 
 
+def kept_image(representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
+    """Synthesise the colours that masks keep, with nothing in place of the rest.
+
+    Parameters
+    ----------
+    representation : Representation
+        Representation of images of this size.
+    images : Tensor
+        ``(N, C, H, W)`` in [0, 1].
+    mask : Tensor
+        ``(N, K)`` in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        ``(N, C, H, W)`` in [0, 1].
+    """
+    return representation.synthesise(mask[:, None] * representation.analyse(images)).clamp(0, 1)
+
+
+def brightened(pictures: Tensor) -> Tensor:
+    """Scale pictures ``(N, C, H, W)`` so that the brightest value of each is 1."""
+    brightest = pictures.amax((1, 2, 3), keepdim=True)
+    return pictures / brightest.clamp_min(torch.finfo(pictures.dtype).tiny)
+
+
 class Attributing(ABC):
     """An explainer that can show masks as pictures and as relevance of pixels."""
 
@@ -32,12 +58,8 @@ class Attributing(ABC):
 
     def picture(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Synthesise grey images from their masked coefficients, ``(N, 1, H, W)`` in [0, 1]."""
-        grey = representation.analyse(images.mean(1, keepdim=True))
-        picture = representation.synthesise(mask[:, None] * grey).clamp(0, 1)
-        if self.scaled_pictures:
-            least = torch.finfo(picture.dtype).tiny
-            picture = picture / picture.amax((1, 2, 3), keepdim=True).clamp_min(least)
-        return picture
+        picture = kept_image(representation, images.mean(1, keepdim=True), mask)
+        return brightened(picture) if self.scaled_pictures else picture
 
     def relevance(self, representation: Representation, images: Tensor, mask: Tensor) -> Tensor:
         """Compute the amplitude, at each pixel, of what the mask keeps.

@@ -100,7 +100,7 @@ def statement_page(runs: Mapping[str, ChapterRun], *, seed: int = 0) -> HTML:
     return HTML(cards)
 
 
-def points_side_by_side(figure: PublishedFigure, *, seed: int = 0) -> pd.DataFrame:
+def points_side_by_side(points: pd.DataFrame, figure: PublishedFigure) -> pd.DataFrame:
     """Lay the rows of `point_table` of one figure side by side: a column for each ``x``.
 
     Returns
@@ -108,7 +108,7 @@ def points_side_by_side(figure: PublishedFigure, *, seed: int = 0) -> pd.DataFra
     DataFrame
         By series, the published numbers, and ours with their intervals.
     """
-    points = point_table(seed=seed).query("figure == @figure")
+    points = points[points["figure"] == figure]
     names = list(points["series"].unique())
     wide = points.pivot(index="series", columns="x", values=["published", "measured"])
     return wide.stack(0, future_stack=True).loc[names]

@@ -6,7 +6,8 @@ from helpers import seeded, smooth_images, tiny_cnn
 from scipy import ndimage
 
 import rcx
-from rcx.evaluate.conciseness import conciseness_preciseness, edges_of, hallucination, kept_image
+from rcx.evaluate.conciseness import conciseness_preciseness, edges_of, hallucination
+from rcx.explain.attribution import kept_image
 from rcx.representations.pixels import Pixels
 from rcx.representations.wavelets import Wavelets
 

@@ -79,8 +79,8 @@ def test_a_page_links_each_statement_to_its_chapter() -> None:
 
 
 def test_numbers_of_a_figure_lie_side_by_side() -> None:
-    table = points_side_by_side("fig5-left")
     points = point_table().query("figure == 'fig5-left'")
+    table = points_side_by_side(points, "fig5-left")
     assert len(table) == 2 * points["series"].nunique()
     row = points.iloc[3]
     assert table.loc[(row["series"], "published"), row["x"]] == row["published"]
