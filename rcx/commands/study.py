@@ -109,8 +109,8 @@ def study(
     """Explain many images in several ways, and measure the explanations' curves.
 
     Every result is a file in FOLDER/store. You can stop a study at any time: the same command goes
-    on where it was stopped. At the end, FOLDER/tables has explanations.parquet, curves.parquet and
-    provenance.json.
+    on where it was stopped. At the end, FOLDER/tables has explanations.parquet, curves.parquet,
+    scores.parquet and provenance.json.
 
     Exit code: 0 if all went well, 1 if something failed and is named at the end and in
     failures.csv, 2 if a parameter makes no sense, 130 if interrupted.
@@ -234,8 +234,8 @@ def _say_plan(bound_study: Study, plan: Plan) -> None:
 
     console().print(plan_table(plan))
     if plan.tasks:
-        most = duration(estimated_seconds(bound_study, plan))
-        say(f"At most {most} in one process, less where the solver stops early.", stderr=False)
+        about = duration(estimated_seconds(bound_study, plan))
+        say(f"About {about} in one process.", stderr=False)
     say_study_failures(plan.failures)
 
 

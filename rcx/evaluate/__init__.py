@@ -33,6 +33,7 @@ from rcx.evaluate.rollout import (
     rollout,
     rollout_matrix,
 )
+from rcx.evaluate.scores import METRICS, Metric, explanation_scores, map_scores
 from rcx.evaluate.selection import doubtful_images
 from rcx.evaluate.start_claims import help_table, picture_table, start_comparisons
 from rcx.evaluate.statistics import (
@@ -53,6 +54,7 @@ __all__ = [
     "DENSE",
     "GAPS",
     "LAMBDAS",
+    "METRICS",
     "PERCENT",
     "Baseline",
     "Comparison",
@@ -63,6 +65,7 @@ __all__ = [
     "InapplicableError",
     "InsertionDeletion",
     "Interval",
+    "Metric",
     "Ranking",
     "Road",
     "Trials",
@@ -84,6 +87,7 @@ __all__ = [
     "doubtful_images",
     "drop_table",
     "edges_of",
+    "explanation_scores",
     "gap_table",
     "hallucination",
     "help_table",
@@ -91,6 +95,7 @@ __all__ = [
     "imputed",
     "insertion_deletion",
     "localisation_table",
+    "map_scores",
     "mean_interval",
     "mu_fidelity",
     "outcome",

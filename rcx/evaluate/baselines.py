@@ -25,7 +25,14 @@ from rcx.images.checks import checked_images
 from rcx.solver.lanes import Lanes
 from rcx.system.isolation import isolated
 
-Baseline = Literal["integrated gradients", "SmoothGrad", "GradCAM", "guided backprop", "KernelSHAP"]
+Baseline = Literal[
+    "integrated gradients",
+    "SmoothGrad",
+    "wavelet gradients",
+    "GradCAM",
+    "guided backprop",
+    "KernelSHAP",
+]
 """Names of the other methods; `rcx.evaluate.attribution` describes them."""
 
 _BATCH = 16  # images in one pass through the network
@@ -56,6 +63,10 @@ def attribution(
         is the sum of the magnitudes over the colours.
         ``"SmoothGrad"`` [2]_ averages the gradient over noisy copies of the image. The map is the
         sum of the magnitudes over the colours.
+        ``"wavelet gradients"`` [7]_ are the same gradient by the coefficients of Haar wavelets,
+        averaged over the colours. Magnitudes are divided by the largest of their band and
+        interpolated bilinearly. The map is their sum over the details of three levels, or of as
+        many as a smaller image has.
         ``"GradCAM"`` [3]_ adds up the channels of the last feature map that has more than one
         position, each weighted by its mean gradient. The map is the positive part, interpolated
         bilinearly. The method applies to convolutional networks.
@@ -103,6 +114,7 @@ def attribution(
     .. [5] S. M. Lundberg, S.-I. Lee, "A Unified Approach to Interpreting Model Predictions",
        NeurIPS 2017.
     .. [6] R. Achanta et al., "SLIC Superpixels", IEEE TPAMI 34, 2012.
+    .. [7] G. Kasmi et al., "One Wave to Explain Them All", ICML 2025, and its code.
     """
     if name not in get_args(Baseline):
         raise ValueError(f"unknown baseline {name!r}; one of {', '.join(get_args(Baseline))}")

@@ -1,4 +1,4 @@
-"""The methods of captum as functions of one image, and the superpixels of KernelSHAP.
+"""Other methods as functions of one image, by captum, and the superpixels of KernelSHAP.
 
 Importing this module needs the extra ``rcx[baselines]``.
 """
@@ -22,12 +22,14 @@ from torch.nn.functional import interpolate
 
 from rcx.classifiers.classifier import Classifier
 from rcx.evaluate.feature_maps import last_feature_map
+from rcx.representations.wavelets import Wavelets, deepest_level
 from rcx.system.quiet import ignored_warnings
 
 _BATCH = 16  # images in one pass through the network
 _PATH_STEPS = 32  # points of the integral; the publication uses 20 to 300
 _NOISE_SAMPLES = 32
 _NOISE = 0.15  # standard deviation; the publication recommends 10 to 20 % of the range
+_WAVELET_LEVELS = 3  # of Haar wavelets, as in the publication's code
 _SEGMENTS = 50  # superpixels, the unknowns of the regression
 _COALITIONS = 256  # five for each unknown
 
@@ -44,7 +46,29 @@ def _integrated_gradients(model: Classifier, image: Tensor, target: int) -> Tens
 
 
 def _smooth_grad(model: Classifier, image: Tensor, target: int) -> Tensor:
-    gradients = NoiseTunnel(Saliency(model)).attribute(
+    return _magnitude(_mean_gradient(model, image, target))
+
+
+def _wavelet_gradients(model: Classifier, image: Tensor, target: int) -> Tensor:
+    gradient = _mean_gradient(model, image, target)
+    size = image.shape[-2:]
+    wavelets = Wavelets(size, "haar", min(_WAVELET_LEVELS, deepest_level(size, "haar")))
+    # by the chain rule, because an image is linear in its coefficients
+    coefficients = gradient.new_zeros(*gradient.shape[:2], wavelets.length, requires_grad=True)
+    synthesised = wavelets.synthesise(coefficients)
+    (of_coefficients,) = torch.autograd.grad(synthesised, coefficients, gradient)
+    relevance = torch.zeros_like(gradient[:, 0])
+    for band in wavelets.bands[1:]:
+        details = of_coefficients[..., band.positions].mean(1).abs().view(1, *band.shape)
+        largest = details.amax((2, 3), keepdim=True).clamp_min(torch.finfo(details.dtype).tiny)
+        shares = interpolate(details / largest, size, mode="bilinear", align_corners=False)
+        relevance += shares.sum(1)
+    return relevance
+
+
+def _mean_gradient(model: Classifier, image: Tensor, target: int) -> Tensor:
+    """Average the gradient over noisy copies of the image."""
+    gradient: Tensor = NoiseTunnel(Saliency(model)).attribute(
         image,
         nt_type="smoothgrad",
         nt_samples=_NOISE_SAMPLES,
@@ -53,7 +77,7 @@ def _smooth_grad(model: Classifier, image: Tensor, target: int) -> Tensor:
         target=target,
         abs=False,
     )
-    return _magnitude(gradients)
+    return gradient
 
 
 def _grad_cam(model: Classifier, image: Tensor, target: int) -> Tensor:
@@ -120,6 +144,7 @@ def _magnitude(gradients: Tensor) -> Tensor:
 METHODS: dict[str, Callable[[Classifier, Tensor, int], Tensor]] = {
     "integrated gradients": _integrated_gradients,
     "SmoothGrad": _smooth_grad,
+    "wavelet gradients": _wavelet_gradients,
     "GradCAM": _grad_cam,
     "guided backprop": _guided_backprop,
     "KernelSHAP": _kernel_shap,

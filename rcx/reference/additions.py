@@ -25,8 +25,9 @@ _LEFT_OUT = ["result", "place", "run", "image_sha256"]
 KEYS: dict[MeasuredTable, list[str]] = {
     "curves": ["image", *_RUN, "series", "direction", "protocol", "measure", "draws"],
     "explanations": ["image", *_RUN, "series", "lambda_k", "on_path"],
+    "scores": ["image", *_RUN, "series", "metric"],
 }
-"""Columns that identify a measurement: a whole curve, or an explanation."""
+"""Columns that identify a measurement: a whole curve, an explanation, or a score."""
 
 
 def publish(study: Path, folder: Path) -> dict[MeasuredTable, int]:
@@ -53,8 +54,8 @@ def publish(study: Path, folder: Path) -> dict[MeasuredTable, int]:
         # an image of two runs has its rows twice
         rows = rows.drop_duplicates(ignore_index=True)
         counts[table] = len(rows)
-        if len(rows):
-            path = folder / f"{table}.parquet"
+        path = folder / f"{table}.parquet"
+        if len(rows) or not path.exists():
             known = pd.read_parquet(path) if path.exists() else rows.head(0)
             _replaced(known, rows, key).to_parquet(path, compression="zstd", index=False)
     _add_account(study / "tables" / "provenance.json", folder / "provenance.json")

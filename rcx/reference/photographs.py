@@ -12,8 +12,8 @@ import pandas as pd
 from rcx.evaluate.curve_tables import curves_from_table
 from rcx.evaluate.curves import Curve, CurveProtocol, Direction
 
-MeasuredTable = Literal["curves", "explanations"]
-"""A table of measurements, either points of rate-distortion curves or explanations."""
+MeasuredTable = Literal["curves", "explanations", "scores"]
+"""A table of measurements: points of rate-distortion curves, explanations, or their scores."""
 
 MeasuredStudy = Literal["photographs", "schedules"]
 """A study of this package, the profile imagenet or the default beside the published schedule."""
@@ -60,11 +60,12 @@ def photo_rows(
 
     Parameters
     ----------
-    table : {"curves", "explanations"}
+    table : {"curves", "explanations", "scores"}
         ``"curves"`` has a row for each point of a rate-distortion curve, as
         `rcx.evaluate.curve_table`. ``"explanations"`` has a row for each explanation, with its
         classes, probabilities, ``distortion``, ``nonsparsity``, steps and residual; ``l2`` is the
         distance between probabilities as a mean of 64 draws, and ``l2_one_draw`` that of one draw.
+        ``"scores"`` has a row for each metric of `rcx.evaluate.METRICS`.
     study : {"photographs", "schedules"}
         The study that measured them; the second has explanations only.
     image : str, optional

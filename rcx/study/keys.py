@@ -169,6 +169,11 @@ def attribution_key(image: Document, classifier: Document, baseline: Baseline, s
     return _key("attribution", image=image, classifier=classifier, baseline=baseline, seed=seed)
 
 
+def scores_key(image: Document, classifier: Document, order: Document, seed: int) -> Key:
+    """Key of an `rcx.study.kinds.Scores`, of what gave an order of pixels or coefficients."""
+    return _key("scores", image=image, classifier=classifier, order=order, seed=seed)
+
+
 def random_order(representation: Representation, padding: str | None) -> Document:
     """Describe a random order of coefficients for keys, without its seed."""
     return {"random": {"representation": repr(representation), "padding": padding}}

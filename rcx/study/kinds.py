@@ -55,7 +55,20 @@ class Attribution(Map):
     """A map by another method, see `rcx.evaluate.attribution`."""
 
 
-Result = Explanation | Curve | Evaluation | Map
+@dataclass(frozen=True)
+class Scores:
+    """An explanation, or a map by another method, as metrics see it.
+
+    Attributes
+    ----------
+    values : dict of str to Tensor
+        ``(N,)`` by the name of the metric, see `rcx.evaluate.METRICS`.
+    """
+
+    values: dict[str, Tensor]
+
+
+Result = Explanation | Curve | Evaluation | Map | Scores
 """A result of any kind."""
 
 Parts = tuple[dict[str, Tensor], dict[str, str]]
@@ -93,4 +106,8 @@ KINDS: dict[str, Kind] = {
     "evaluation": _plain(Evaluation),
     "rollout": _plain(Rollout),
     "attribution": _plain(Attribution),
+    "scores": Kind(
+        lambda scores: (dict(scores.values), {"format": "rcx scores 1"}),
+        lambda tensors, notes: Scores(dict(tensors)),
+    ),
 }

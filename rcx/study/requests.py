@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from rcx.evaluate import sweeps
 from rcx.evaluate.curves import COARSE, DRAWS, PERCENT, Direction
-from rcx.explain.lambda_path import continued_settings
+from rcx.explain.lambda_path import path_steps
+from rcx.representations.pixels import Pixels
 from rcx.solver.distortion import DistortionMeasure
+from rcx.solver.settings import SolverSettings
 from rcx.study.keys import (
     Document,
     Key,
@@ -19,6 +21,7 @@ from rcx.study.keys import (
     image_seed,
     path_keys,
     rollout_key,
+    scores_key,
 )
 from rcx.study.settings import CurveSettings, MethodSettings
 from rcx.study.variants import LoadedVariant
@@ -30,7 +33,12 @@ EVALUATION_DRAWS = sweeps.DRAWS
 """Draws of noise with which a mask is evaluated."""
 
 # images that pass through the network, for the kinds that always need the same number
-_COSTS = {"rollout": 1.0, "attribution": 100.0, "evaluation": float(EVALUATION_DRAWS)}
+_COSTS = {
+    "rollout": 1.0,
+    "attribution": 100.0,
+    "evaluation": float(EVALUATION_DRAWS),
+    "scores": 250.0,
+}
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,16 @@ def image_requests(loaded: LoadedVariant, image: Document, position: int) -> lis
     for curve in run.curves:
         for series, order in (orders | random_orders if curve.random else orders).items():
             requests += _curves(loaded, image, curve, series, order)
+    if run.scores:
+        pixel_orders = {
+            name: random_orders[name]
+            for name, random in loaded.random_orders.items()
+            if isinstance(random.representation, Pixels)
+        }
+        seed = image_seed(loaded.variant.curve_seed, image)
+        for series, order in (orders | pixel_orders).items():
+            key = scores_key(image, loaded.classifier_document, order.document, seed)
+            requests.append(Request(key, series, None, order.basis))
     return requests
 
 
@@ -153,11 +171,19 @@ def request_cost(loaded: LoadedVariant, request: Request) -> float:
     """
     if request.key.kind == "explanation":
         solver = loaded.explainers[request.series].solver
-        steps = solver.steps if request.lambda_k is None else continued_settings(solver).steps
-        return 3.0 * steps * solver.samples  # a gradient costs about as much as two more passes
+        if request.lambda_k is None:
+            return solver_passes(solver, solver.steps)
+        method = next(m for m in loaded.variant.run.methods if m.series == request.series)
+        steps = path_steps(sorted(method.lambda_ks), solver)
+        return solver_passes(solver, steps) / len(method.lambda_ks)
     if request.key.kind == "curve" and request.curve is not None:
         return float(len(GRIDS[request.curve.grid]) * request.key.document["draws"])
     return _COSTS[request.key.kind]
+
+
+def solver_passes(solver: SolverSettings, steps: int) -> float:
+    """Count the passes of steps of the solver; a gradient costs about as much as two more."""
+    return 3.0 * steps * solver.samples
 
 
 def request_name(request: Request) -> str:

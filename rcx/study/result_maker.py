@@ -16,10 +16,11 @@ from rcx.evaluate.baselines import Baseline, attribution
 from rcx.evaluate.curve_measurement import rate_distortion_curve
 from rcx.evaluate.rankings import Ranking
 from rcx.evaluate.rollout import rollout
+from rcx.evaluate.scores import explanation_scores, map_scores
 from rcx.evaluate.sweeps import answers_at_masks
 from rcx.explain.explanation import Explanation
 from rcx.representations.pixels import Pixels
-from rcx.study.kinds import Attribution, Evaluation, Map, Result, Rollout
+from rcx.study.kinds import Attribution, Evaluation, Map, Result, Rollout, Scores
 from rcx.study.requests import EVALUATION_DRAWS, GRIDS, Request
 from rcx.study.sources import Source
 from rcx.study.variants import LoadedVariant
@@ -86,6 +87,7 @@ class ResultMaker:
             "attribution": self._attributions,
             "evaluation": self._evaluations,
             "curve": self._curves,
+            "scores": self._scores,
         }
 
     def results(self, rows: Sequence[Row]) -> Results:
@@ -174,6 +176,20 @@ class ResultMaker:
             part = slice(index, index + 1)
             distortion, spread = curve.distortion[part].clone(), curve.spread[part].clone()
             yield row.requests[0], replace(curve, distortion=distortion, spread=spread)
+
+    def _scores(self, rows: Sequence[Row]) -> Results:
+        for row in rows:
+            series, basis, seed = row.requests[0].series, row.bases[0], [row.image.seed]
+            pixels = row.image.pixels[None]
+            if isinstance(basis, Explanation):
+                explainer = self.loaded.explainers[series]
+                values = explanation_scores(explainer, pixels, basis, seed=seed)
+            else:
+                relevance = self._ranking(row).relevance.view(1, *self.loaded.size)
+                values = map_scores(
+                    self.loaded.classifier, pixels, relevance, seed=seed, device=self.loaded.device
+                )
+            yield row.requests[0], Scores(values)
 
     def _ranking(self, row: Row) -> Ranking:
         series, basis = row.requests[0].series, row.bases[0]

@@ -18,7 +18,7 @@ from rcx.study.tables import Tables
 
 _ROUNDS = 3  # how often results that turn out to be damaged are computed again
 _PROVENANCE = "provenance.json"
-_FILES = ("explanations.parquet", "curves.parquet", _PROVENANCE)
+_FILES = ("explanations.parquet", "curves.parquet", "scores.parquet", _PROVENANCE)
 
 
 def run_study(study: Study, plan: Plan, out: Path, execute: Execute | None) -> StudyReport:

@@ -81,7 +81,7 @@ class MethodSettings(_Table):
         Lambdas that are explained besides, as a path, see `rcx.CartoonX.explain_path`; all
         different, and in the range of ``lambda_k``.
     path_images : int, optional
-        Number of images, the first ones, for which the path is computed; by default all.
+        Number of first images for which the path is computed; by default all.
     target_distortion : float, optional
         Distortion that each image's own lambda is chosen for, positive; by default ``lambda_k``
         holds for all images.
@@ -93,8 +93,8 @@ class MethodSettings(_Table):
         own.
     spatial_penalty : float, optional
         Weight of the picture's mean brightness, not negative; by default the method's own.
-    start : {"ones", "random", "uniform", "foreground", "foreground-uniform", "predicted"}
-        Starting mask, see `rcx.starts.initial_mask`.
+    start : str
+        Starting mask, one of the names of `rcx.starts.initial_mask`.
     clamp : bool, optional
         Whether obfuscated images are clamped to [0, 1]; by default as the method does.
     wavelet : str, optional
@@ -104,10 +104,8 @@ class MethodSettings(_Table):
     padding : str, optional
         Padding of the wavelet transform, see `rcx.representations.Wavelets`; by default
         ``"zero"``.
-    system : {"compact", "meyer"}, optional
-        Kind of the shearlets, for methods on them; by default ``"compact"``.
-    as_published : bool, optional
-        Whether ShearletX clamps coefficients, as its authors' code does; by default False.
+    system, as_published : str, bool, optional
+        As for `rcx.explain.ShearletX`, for methods on shearlets.
     evaluation_samples : int
         Draws of noise, 1 to 100,000, for the distortion that is reported.
     solver : str or table, optional
@@ -169,8 +167,7 @@ class CurveSettings(_Table):
     measures : str or list of str
         Distortion measures, see ``distortion`` of ``MethodSettings``.
     directions : str or list of str
-        ``"keep"`` keeps the most relevant coefficients and randomises the others, ``"randomise"``
-        does the opposite.
+        ``"keep"`` or ``"randomise"`` the most relevant coefficients, and the opposite for others.
     random : bool
         Whether random orders are measured, too.
     """
@@ -213,6 +210,8 @@ class RunSettings(_Table):
         At least one.
     curves : list of CurveSettings
         Curves to measure; by default none.
+    scores : bool
+        Whether every series is measured by `rcx.evaluate.METRICS`.
     rollout : bool
         Whether attention rollout is computed, and its curves are measured.
     baselines : list of str
@@ -231,6 +230,7 @@ class RunSettings(_Table):
     seeds: Annotated[tuple[StudySeed, ...], Field(min_length=1)] | None = None
     methods: Annotated[tuple[MethodSettings, ...], Field(min_length=1)]
     curves: tuple[CurveSettings, ...] = ()
+    scores: bool = False
     rollout: bool = False
     baselines: tuple[Baseline, ...] = ()
 
@@ -245,6 +245,8 @@ class RunSettings(_Table):
         for field in ("normalize", "seeds", "curves", "baselines"):
             if _repeated(getattr(self, field) or ()) is not None:
                 raise ValueError(f"{field} says the same twice")
+        if self.scores and self.answer != "softmax":
+            raise ValueError("scores are for classifiers whose answer is softmax")
         return self
 
 
@@ -265,10 +267,9 @@ class StudySettings(_Table):
         Seed from 0 to 2**53 - 1. It decides which images of a profile are taken, and is the seed of
         curves, and of explanations in runs without ``seeds``.
     size : int, optional
-        Height and width of the images in runs without ``size``, in pixels; by default what each
-        classifier takes.
+        As for `RunSettings`, for runs without ``size``; by default what each classifier takes.
     solver : str or table, optional
-        Solver of methods without ``solver``, see ``MethodSettings``; by default each method's own.
+        As for `MethodSettings`, for methods without ``solver``; by default each method's own.
     runs : list of RunSettings
         Runs in the order of work, 1 to 1000, all different.
     """

@@ -26,7 +26,7 @@ from rcx.solver.settings import SolverSettings
 from rcx.starts.initial import AnyStart, Start, start_name
 from rcx.system.machine import versions
 
-STARTS = ("ones", "random", "uniform", "foreground", "foreground-uniform", "predicted")
+STARTS = ("ones", "random", "uniform", "foreground", "foreground-uniform", "gradient", "predicted")
 PLANS: dict[TrialProfile, dict[str, dict[str, int]]] = {
     "imagenet": {
         "default": dict.fromkeys(STARTS, 24),

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from copy import copy
 from itertools import groupby
 
 import torch
 
-from rcx.classifiers.copies import inference_copy
 from rcx.classifiers.devices import usable_device
 from rcx.images.checks import ImageError
 from rcx.study.computation import Computation
 from rcx.study.keys import Key
 from rcx.study.outcomes import StudyFailure, TaskOutcome
 from rcx.study.plan import Advance, Plan, PlannedImage, Task, no_advance
-from rcx.study.requests import image_requests, request_cost
+from rcx.study.requests import image_requests, request_cost, solver_passes
 from rcx.study.settings import StudySettings
 from rcx.study.sources import find_sources
 from rcx.study.store import Store
-from rcx.study.variants import Hardware, Variant, load_variant, variants_of
+from rcx.study.variants import Hardware, LoadedVariant, Variant, load_variant, variants_of
+from rcx.system.isolation import set_own_threads
 
 _BATCH_ON_CPU, _BATCH_ON_GPU = 1, 32
-_TIMED_IMAGES = 8
+_TIMED_STEPS = 16
 
 
 class Study:
@@ -110,19 +111,32 @@ class Study:
             yield task, Computation(load_variant(task.variant, self.hardware), store, advance)(task)
 
 
-@torch.no_grad()
 def estimated_seconds(study: Study, plan: Plan) -> float:
-    """Estimate how long a plan takes in one process, at most, by timing each classifier."""
-    seconds_per_image: dict[Variant, float] = {}
+    """Estimate how long a plan takes in one process, by timing some steps with each classifier."""
+    seconds_per_pass: dict[Variant, float] = {}
     total = 0.0
-    for task in plan.tasks:
-        if task.variant not in seconds_per_image:
-            loaded = load_variant(task.variant, study.hardware)
-            images = torch.full((_TIMED_IMAGES, 3, *loaded.size), 0.5, device=loaded.device)
-            model = inference_copy(loaded.classifier, loaded.device, images)
-            for _ in range(2):  # the first pass is slow, and the second one replaces its time
-                begin = time.perf_counter()
-                model(images).sum().item()
-                seconds_per_image[task.variant] = (time.perf_counter() - begin) / _TIMED_IMAGES
-        total += task.cost * seconds_per_image[task.variant]
+    threads = torch.get_num_threads()
+    set_own_threads(study.hardware.threads)
+    try:
+        for task in plan.tasks:
+            if task.variant not in seconds_per_pass:
+                loaded = load_variant(task.variant, study.hardware)
+                seconds_per_pass[task.variant] = _seconds_per_pass(loaded)
+            total += task.cost * seconds_per_pass[task.variant]
+    finally:
+        set_own_threads(threads)
     return total
+
+
+def _seconds_per_pass(loaded: LoadedVariant) -> float:
+    """Time a few of the solver's steps: a unit of `request_cost`, with all that belongs to it."""
+    explainer = copy(next(iter(loaded.explainers.values())))
+    channels, generator = loaded.classifier.channels, torch.Generator().manual_seed(0)
+    image = torch.rand(1, channels, *loaded.size, generator=generator, dtype=torch.float32)
+    seconds = []
+    for steps in (1, 1, 1 + _TIMED_STEPS):  # without what is slow at first, and what is done once
+        explainer.solver = explainer.solver.model_copy(update={"steps": steps})
+        begin = time.perf_counter()
+        explainer.explain(image, warn=False)
+        seconds.append(time.perf_counter() - begin)
+    return max(0.0, seconds[2] - seconds[1]) / solver_passes(explainer.solver, _TIMED_STEPS)

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from rcx.evaluate.curves import Curve
 from rcx.explain.explanation import Explanation
 from rcx.study.keys import Document, Key
-from rcx.study.kinds import Evaluation, Result
+from rcx.study.kinds import Evaluation, Result, Scores
 from rcx.study.plan import PlannedImage
 from rcx.study.requests import Request
 from rcx.study.store import Store
@@ -73,6 +73,9 @@ CURVES = pa.schema(
         ("result", pa.string()),
     ]
 )
+SCORES = pa.schema(
+    [*_IMAGE_COLUMNS, ("metric", _WORDS), ("value", pa.float32()), ("result", pa.string())]
+)
 # columns with the name of an explanation's attribute
 _NUMBERS = {
     "lambda_k": float,
@@ -107,7 +110,7 @@ class Tables:
     damaged : list of str
         Names of results whose files were damaged. The files have been removed.
     missing : int
-        Number of explanations and curves that were not stored, and have no row.
+        Number of explanations, curves and scores that were not stored, and have no row.
     """
 
     def __init__(self, store: Store) -> None:
@@ -116,7 +119,7 @@ class Tables:
         self.missing = 0
 
     def write(self, images: Sequence[PlannedImage], folder: Path) -> None:
-        """Write ``explanations.parquet`` and ``curves.parquet`` into a folder.
+        """Write ``explanations.parquet``, ``curves.parquet`` and ``scores.parquet`` into a folder.
 
         Parameters
         ----------
@@ -128,16 +131,19 @@ class Tables:
         with (
             parquet.ParquetWriter(folder / "explanations.parquet", EXPLANATIONS) as explanations,
             parquet.ParquetWriter(folder / "curves.parquet", CURVES) as curves,
+            parquet.ParquetWriter(folder / "scores.parquet", SCORES) as scores,
         ):
-            self._fill(images, explanations, curves)
+            self._fill(images, explanations, curves, scores)
 
     def _fill(
         self,
         images: Sequence[PlannedImage],
         explanations: parquet.ParquetWriter,
         curves: parquet.ParquetWriter,
+        scores: parquet.ParquetWriter,
     ) -> None:
         rows: list[Document] = []
+        metrics: list[Document] = []
         blocks: list[Document] = []
         waiting = 0
         for image in images:
@@ -147,7 +153,7 @@ class Tables:
                 if request.key.kind == "evaluation" and request.basis is not None
             }
             for request in image.requests:
-                if request.key.kind not in ("explanation", "curve"):
+                if request.key.kind not in ("explanation", "curve", "scores"):
                     continue
                 result = self._result(request.key)
                 if isinstance(result, Explanation):
@@ -156,11 +162,18 @@ class Tables:
                 elif isinstance(result, Curve):
                     blocks.append(_curve_block(image, request, result))
                     waiting += len(result.percent)
+                elif isinstance(result, Scores):
+                    columns = _image_columns(image, request)
+                    metrics += [
+                        {**columns, "metric": metric, "value": float(value)}
+                        for metric, value in result.values.items()
+                    ]
             if waiting > _ROWS_AT_ONCE:
                 curves.write_table(_curve_table(blocks))
                 blocks, waiting = [], 0
         explanations.write_table(pa.Table.from_pylist(rows, EXPLANATIONS))
         curves.write_table(_curve_table(blocks))
+        scores.write_table(pa.Table.from_pylist(metrics, SCORES))
 
     def _result(self, key: Key) -> Result | None:
         try:

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, get_args
 
+import numpy as np
 import pytest
+import pywt
 import timm
 import torch
 import torchvision
@@ -100,6 +102,20 @@ def test_gradients_of_a_linear_model_are_its_weights() -> None:
     integrated = attribution("integrated gradients", model, images, 1)
     expected = (difference * weight).abs().sum(1)
     torch.testing.assert_close(integrated, expected, atol=1e-5, rtol=1e-3)
+
+
+def test_wavelet_gradients_of_a_linear_model_are_the_haar_coefficients_of_its_weights() -> None:
+    model = Linear(3 * 8 * 8, classes=3)
+    weight = model.weight.detach().float()[:, 1].reshape(3, 8, 8).mean(0)
+    maps = attribution("wavelet gradients", model, smooth_images(1, (8, 8)), 1)[0]
+    expected = np.zeros((8, 8))
+    _, *levels = pywt.wavedec2(weight.double().numpy(), "haar", level=3)
+    for details in levels:
+        for detail in details:
+            shares = torch.from_numpy(abs(detail) / abs(detail).max())[None, None]
+            wide = nn.functional.interpolate(shares, (8, 8), mode="bilinear", align_corners=False)
+            expected += wide[0, 0].numpy()
+    np.testing.assert_allclose(maps.numpy(), expected, atol=1e-4)
 
 
 def test_gradcam_by_hand() -> None:

@@ -15,7 +15,7 @@ from rcx.evaluate.curve_summaries import GAPS, gap_table
 from rcx.evaluate.curves import Curve
 from rcx.evaluate.sweeps import LAMBDAS, sweep_table
 from rcx.reference import claims
-from rcx.reference.additions import publish
+from rcx.reference.additions import KEYS, publish
 from rcx.reference.photographs import (
     CONDITIONS,
     photo_curves,
@@ -150,7 +150,7 @@ def write_tables(
 ) -> None:
     folder = study / "tables"
     folder.mkdir(parents=True)
-    for table in ("curves", "explanations"):
+    for table in KEYS:
         columns = pd.DataFrame(rows).astype({"series": "category"})
         columns.to_parquet(folder / f"{table}.parquet")
     (folder / "provenance.json").write_text(json.dumps({"settings": settings}))
@@ -159,7 +159,8 @@ def write_tables(
 def measured(image: str, series: str, loss: float = 0.0, run: int = 0) -> dict[str, object]:
     return {"image": image, "classifier": "c", "normalize": True, "size": 8, "seed": 0} | {
         "series": series, "direction": "keep", "protocol": "fair", "measure": "l2", "draws": 1,
-        "lambda_k": 4.0, "on_path": False, "loss": loss, "result": "x", "run": run,
+        "metric": "ROAD", "lambda_k": 4.0, "on_path": False, "loss": loss, "result": "x",
+        "run": run,
     }  # fmt: skip
 
 
@@ -167,7 +168,7 @@ def test_images_that_are_not_finished_are_left_out(tmp_path: Path) -> None:
     rows = [measured(image, series) for image in "abc" for series in ("one", "two")]
     # and one that two runs have in common
     write_tables(tmp_path, [*rows[:5], measured("a", "one", run=1)], {})
-    assert publish(tmp_path, tmp_path / "out") == {"curves": 4, "explanations": 4}
+    assert publish(tmp_path, tmp_path / "out") == dict.fromkeys(KEYS, 4)
     table = pd.read_parquet(tmp_path / "out" / "curves.parquet")
     assert set(table["image"]) == {"a", "b"} and "result" not in table
 
@@ -178,7 +179,7 @@ def test_measurements_are_added_and_those_made_again_replaced(tmp_path: Path) ->
     write_tables(tmp_path / "second", [measured(i, "two", 2.0) for i in "bc"], {"images": None})
     for study in ("first", "second", "second"):
         publish(tmp_path / study, tmp_path / "out")
-    for table in ("curves", "explanations"):
+    for table in KEYS:
         rows = pd.read_parquet(tmp_path / "out" / f"{table}.parquet")
         losses = rows.set_index(["image", "series"])["loss"].to_dict()
         from_first = {("a", "one"): 1.0, ("a", "two"): 1.0, ("b", "one"): 1.0}
