@@ -15,8 +15,9 @@ from rcx.evaluate.curves import Curve, CurveProtocol, Direction
 MeasuredTable = Literal["curves", "explanations", "scores"]
 """A table of measurements: points of rate-distortion curves, explanations, or their scores."""
 
-MeasuredStudy = Literal["photographs", "schedules"]
-"""A study of this package, the profile imagenet or the default beside the published schedule."""
+MeasuredStudy = Literal["photographs", "packaged", "schedules"]
+"""A study of this package: the profile imagenet, that of the packaged photographs, or the default
+beside the published schedule."""
 
 
 class Condition(TypedDict):
@@ -66,8 +67,8 @@ def photo_rows(
         classes, probabilities, ``distortion``, ``nonsparsity``, steps and residual; ``l2`` is the
         distance between probabilities as a mean of 64 draws, and ``l2_one_draw`` that of one draw.
         ``"scores"`` has a row for each metric of `rcx.evaluate.METRICS`.
-    study : {"photographs", "schedules"}
-        The study that measured them; the second has explanations only.
+    study : {"photographs", "packaged", "schedules"}
+        The study that measured them; the last one has explanations only.
     image : str, optional
         Name of a photograph.
     classifier : str, optional
@@ -235,7 +236,7 @@ def photo_provenance(study: MeasuredStudy = "photographs") -> list[dict[str, Any
 
     Parameters
     ----------
-    study : {"photographs", "schedules"}
+    study : {"photographs", "packaged", "schedules"}
         The study that measured them.
 
     Returns

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rcx.report.curve_figures import beside_published, curve_figure, lowest_areas, shown
     from rcx.report.frames import MaskFrames, explanation_frames, method_frames
     from rcx.report.gallery import Gallery, GalleryEntry, gallery_entries
+    from rcx.report.relatives import rank_agreement, score_rows, score_table, score_tests
     from rcx.report.results import ConditionResult, Result, read_runs, with_profile
     from rcx.report.sliders import scrubber
     from rcx.report.start_figures import starts_figure
@@ -71,7 +72,11 @@ _MODULES = {
     "point_table": "statements",
     "points_side_by_side": "statements",
     "pyramid_figure": "wavelet_figures",
+    "rank_agreement": "relatives",
     "read_runs": "results",
+    "score_rows": "relatives",
+    "score_table": "relatives",
+    "score_tests": "relatives",
     "scrubber": "sliders",
     "shown": "curve_figures",
     "starts_figure": "start_figures",
@@ -114,7 +119,11 @@ __all__ = [
     "point_table",
     "points_side_by_side",
     "pyramid_figure",
+    "rank_agreement",
     "read_runs",
+    "score_rows",
+    "score_table",
+    "score_tests",
     "scrubber",
     "shown",
     "starts_figure",
