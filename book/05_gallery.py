@@ -20,8 +20,8 @@
 
 # %% tags=["parameters"]
 profile: str = "photos"  # which images and classifier: photos, sample or imagenet
-lambda_ks: list = [20.0]  # weights of the rate for CartoonX
-pixel_lambda_ks: list = [4.0]  # the same for Pixel RDE
+methods: str = "CartoonX, Pixel RDE"  # names of the methods, with commas between
+lambda_factors: list = [1.0]  # weights of the rate, as multiples of each method's own
 n_images: int = 4  # how many images are shown, whatever the classifier says of them
 n_mistakes: int = 2  # how many more, those that the classifier is wrong about first
 n_drawn: int = 7  # how many images are classified to find these
@@ -35,15 +35,16 @@ seed: int = 0  # seed of scenes and noise
 # first `n_images` images by number, and after them, of the first `n_drawn`, those `n_mistakes` that
 # the classifier is wrong about or least sure of. With the profile `imagenet` and `n_images=100`,
 # this page shows the whole study. It is built where the photographs are, and they stay there.
-# `lambda_ks="[5, 20, 80]"` shows more prices of a coefficient.
+# `lambda_factors="[0.25, 1, 4]"` shows more prices of a coefficient, and
+# `methods="CartoonX, WaveletX"` other methods, see [](appendix_relatives).
 
 # %%
 import torch
 from IPython.display import Markdown
 
-import rcx
 from rcx.classifiers import load_profile
 from rcx.evaluate import doubtful_images
+from rcx.explain import method_named
 from rcx.report import Gallery, gallery_entries, numbers_of
 from rcx.study import stored_explanation
 
@@ -57,12 +58,11 @@ images, labels = drawn.images[chosen], drawn.labels[chosen]
 names = [drawn.names[number] for number in chosen]
 
 # %% tags=["show-input"]
-cartoons = [
-    stored_explanation(rcx.CartoonX(classifier, lambda_k=value, seed=seed), images) for value in numbers_of(lambda_ks)
-]
-pixels = [
-    stored_explanation(rcx.PixelRDE(classifier, lambda_k=value, seed=seed), images)
-    for value in numbers_of(pixel_lambda_ks)
+kinds = [method_named(name) for name in methods.split(",")]
+explanations = [
+    stored_explanation(kind(classifier, lambda_k=factor * kind.default_lambda_k, seed=seed), images)
+    for kind in kinds
+    for factor in numbers_of(lambda_factors)
 ]
 
 # %% [markdown]
@@ -73,7 +73,7 @@ pixels = [
 # the panel, which is then shown large: its address can be sent to others.
 
 # %%
-entries = gallery_entries(classifier, images, labels, names, [*cartoons, *pixels])
+entries = gallery_entries(classifier, images, labels, names, explanations)
 Gallery(entries)
 
 # %% [markdown]
@@ -81,9 +81,9 @@ Gallery(entries)
 
 # %%
 lost = [entry for entry in entries if not entry.label_kept]
+counts = {kind.method: sum(entry.method == kind.method for entry in lost) for kind in kinds}
 wrong = {entry.name for entry in entries if not entry.right}
 Markdown(f"""
 - Of {len(names)} images, {len(wrong)} are misclassified{": " + ", ".join(sorted(wrong)) if wrong else ""}.
-- Of {len(entries)} explanations, {len(lost)} lose the label: {sum(entry.method == "CartoonX" for entry in lost)} of
-  CartoonX and {sum(entry.method != "CartoonX" for entry in lost)} of Pixel RDE.
+- Of {len(entries)} explanations, {len(lost)} lose the label: {", ".join(f"{count} of {method}" for method, count in counts.items())}.
 """)

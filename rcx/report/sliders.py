@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 from torch import Tensor
 
 from rcx.classifiers.targets import Target
-from rcx.explain.cartoonx import CartoonX
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
-from rcx.explain.pixel_rde import PixelRDE
+from rcx.explain.methods import method_named
 from rcx.images.checks import checked_images
 from rcx.report.frames import MaskFrames, explanation_frames
 from rcx.report.widgets import Frame, frame_slider, in_tabs
@@ -43,6 +42,7 @@ def scrubber(
     target: Target = None,
     *,
     through: Through | Sequence[Through] = ("lambda_k", "steps", "kept", "method"),
+    methods: Sequence[str] = ("CartoonX", "Pixel RDE"),
     lambda_ks: Sequence[float] | None = None,
     percents: Sequence[float] = PERCENTS,
     names: Sequence[str] | None = None,
@@ -64,8 +64,11 @@ def scrubber(
         predicted classes are explained.
     through : {"lambda_k", "steps", "kept", "method"} or a sequence of them
         What a slider moves through. Several of them make one tab each. Each takes about as long as
-        an explanation of every image, and ``"lambda_k"`` about twice as long. ``"method"`` compares
-        the explainer with CartoonX and Pixel RDE, each with its default lambda and solver.
+        an explanation of every image, and ``"lambda_k"`` about twice as long.
+    methods : sequence of str
+        Methods that ``"method"`` compares the explainer with, by their names in
+        `rcx.explain.METHODS`, each with its default lambda and solver. Those that measure the same
+        distortion by default as the explainer's method measure that of the explainer.
     lambda_ks : sequence of float, optional
         Lambdas of the slider, positive. By default, there are five, from a fifth of the explainer's
         own lambda to five times as much.
@@ -93,6 +96,7 @@ def scrubber(
         raise ValueError(f"through must be of {', '.join(get_args(Through))}, got {through!r}")
     if not all(0 <= percent <= 100 for percent in percents):
         raise ValueError(f"percents must lie in [0, 100], got {list(percents)}")
+    others = [method_named(name) for name in methods]
     if lambda_ks is None:
         lambda_ks = [factor * explainer.lambda_k for factor in LAMBDA_FACTORS]
     lambdas = sorted(checked_lambda(lambda_k) for lambda_k in lambda_ks)
@@ -111,7 +115,7 @@ def scrubber(
             MaskFrames(explainer, image, int(row.target)).of_shares(row.mask[0], percents)
             for image, row in zip(images, explanation, strict=True)
         ],
-        "method": lambda: _method_frames(explainer, images, explanation),
+        "method": lambda: _method_frames(explainer, images, explanation, others),
     }
     sliders: dict[str, VBox] = {}
     for kind in kinds:
@@ -133,18 +137,22 @@ def _lambda_frames(
 
 
 def _method_frames(
-    explainer: Explainer, images: Tensor, explanation: Explanation
+    explainer: Explainer,
+    images: Tensor,
+    explanation: Explanation,
+    methods: Sequence[type[Explainer]],
 ) -> list[list[Frame]]:
     """Make a frame of each image by the explainer, and one by each of the other methods."""
     frames = [
         explanation_frames(explainer, [explanation[row]], [explainer.method])
         for row in range(len(images))
     ]
-    for method in (CartoonX, PixelRDE):
-        if not isinstance(explainer, method):
+    for method in methods:
+        if explainer.method != method.method:
+            alike = method.default_distortion == explainer.default_distortion
             other = method(
                 explainer.classifier,
-                distortion=explainer.distortion,
+                distortion=explainer.distortion if alike else None,
                 seed=explainer.seed,
                 device=explainer.device,
             )

@@ -11,6 +11,7 @@ import torch
 from ipywidgets import HTML, Dropdown, SelectionSlider, Stack, Tab, VBox, Widget
 
 import rcx
+from rcx.explain.waveletx import WaveletX
 from rcx.images.scenes import draw_scenes
 from rcx.solver.settings import SolverSettings
 
@@ -67,6 +68,14 @@ def test_each_kind_of_slider_has_a_tab(
         assert [len(row) for row in views(slider)] == [len(names)]
 
 
+def test_any_method_stands_beside_the_explainer(
+    explainer: rcx.CartoonX, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WaveletX, "default_solver", FEW)
+    slider = rcx.scrubber(explainer, IMAGES[0], through="method", methods=["waveletx", "CartoonX"])
+    assert labels(slider) == ["CartoonX", "WaveletX"]
+
+
 def test_lambdas_are_sorted_and_shown_with_their_explanations(explainer: rcx.CartoonX) -> None:
     slider = rcx.scrubber(explainer, IMAGES, through="lambda_k", lambda_ks=[40, 5])
     assert labels(slider) == ["5", "40"]
@@ -111,6 +120,7 @@ def test_a_single_image_has_no_menu(explainer: rcx.CartoonX) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"methods": ["LIME"], "through": "method"}, "unknown method 'LIME'; one of CartoonX,"),
         ({"through": "time"}, "through must be of lambda_k, steps, kept, method, got 'time'"),
         ({"through": []}, "through must be of"),
         ({"names": ["a", "a"]}, "2 images need as many different names"),
