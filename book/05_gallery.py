@@ -81,9 +81,9 @@ Gallery(entries)
 
 # %%
 lost = [entry for entry in entries if not entry.label_kept]
-counts = {kind.method: sum(entry.method == kind.method for entry in lost) for kind in kinds}
+losses = [f"{sum(entry.method == kind.method for entry in lost)} of {kind.method}" for kind in kinds]
 wrong = {entry.name for entry in entries if not entry.right}
 Markdown(f"""
 - Of {len(names)} images, {len(wrong)} are misclassified{": " + ", ".join(sorted(wrong)) if wrong else ""}.
-- Of {len(entries)} explanations, {len(lost)} lose the label: {", ".join(f"{count} of {method}" for method, count in counts.items())}.
+- Of {len(entries)} explanations, {len(lost)} lose the label: {", ".join(losses)}.
 """)

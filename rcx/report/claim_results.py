@@ -75,7 +75,7 @@ def condition_table(claim: Claim, tests: Mapping[str, Comparisons]) -> pd.DataFr
     Returns
     -------
     DataFrame
-        A row for each condition.
+        A row for each condition that could be tested.
     """
     rows = {
         condition: {
@@ -84,6 +84,7 @@ def condition_table(claim: Claim, tests: Mapping[str, Comparisons]) -> pd.DataFr
             "verdict": verdict(list(compared.values()), margin=claim.margin),
         }
         for condition, compared in tests.items()
+        if compared
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -96,8 +97,9 @@ def claim_result(claim: Claim, tests: Mapping[str, Comparisons], where: str = ""
     claim : Claim
         The claim.
     tests : mapping of str to mapping
-        Its comparisons by condition, as `curve_tests`. The claim is supported if all of them come
-        out as expected under all conditions, and not supported if none does under any.
+        Its comparisons by condition, as `curve_tests`; conditions without one are left out. The
+        claim is supported if all of them come out as expected under all conditions, and not
+        supported if none does under any.
     where : str
         What was measured on, such as ``"100 photographs, MobileNetV3-Small"``; the sentence ends
         with it.
@@ -107,6 +109,7 @@ def claim_result(claim: Claim, tests: Mapping[str, Comparisons], where: str = ""
     Result
         The chapter's result. Without a condition, its outcome is open.
     """
+    tests = {condition: compared for condition, compared in tests.items() if compared}
     if not tests:
         return Result(claim.name, "It cannot be tested on these images.", "open")
     rows = tuple(_condition(claim, name, compared) for name, compared in tests.items())

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from rcx.evaluate.claims import Comparisons, comparisons
 from rcx.evaluate.scores import METRICS
-from rcx.evaluate.statistics import UNKNOWN, Expected, Interval, mean_interval
+from rcx.evaluate.statistics import UNKNOWN, Interval, mean_interval
+from rcx.reference.claims import Claim
 
 _FEWEST = 2  # images of which a mean has an interval
 
@@ -110,12 +111,12 @@ def score_tests(
     rows: pd.DataFrame,
     first: str,
     second: str,
-    measures: Mapping[str, str],
-    expectations: Mapping[str, Expected],
+    claim: Claim,
+    numerator: str = "class",
     *,
     seed: int = 0,
 ) -> Comparisons:
-    """Compare the scores of two series on the images for which both are finite.
+    """Make the tests of a claim about scores, on the images for which both series are finite.
 
     Parameters
     ----------
@@ -123,10 +124,10 @@ def score_tests(
         Scores, as from `score_rows`.
     first, second : str
         Names of the series.
-    measures : mapping of str to str
-        The metric of each measure that ``expectations`` names.
-    expectations : mapping of str to {"lower", "higher"}
-        What is expected of the first series, by measure, as `rcx.reference.Claim` has it.
+    claim : Claim
+        The claim. Its measures are metrics; ``"CP / ..."`` leaves the numerator open.
+    numerator : {"class", "largest", "noisy"}
+        Numerator of conciseness and preciseness.
     seed : int
         Seed of the bootstrap.
 
@@ -136,6 +137,9 @@ def score_tests(
         As of `rcx.evaluate.comparisons`; empty where fewer than two images are left.
     """
     values = _by_image(rows)
+    measures = {
+        measure: measure.replace("CP /", f"CP, {numerator} /") for measure in claim.expectations
+    }
     wanted = [(name, metric) for name in (first, second) for metric in measures.values()]
     if not all(column in values.columns for column in wanted):
         return {}
@@ -146,7 +150,7 @@ def score_tests(
         {measure: pairs[name, metric].to_numpy() for measure, metric in measures.items()}
         for name in (first, second)
     )
-    return comparisons(left, right, expectations, seed=seed)
+    return comparisons(left, right, claim.expectations, seed=seed)
 
 
 def _by_image(rows: pd.DataFrame) -> pd.DataFrame:

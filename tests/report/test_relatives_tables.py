@@ -7,8 +7,11 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
+from rcx.reference import claims
 from rcx.report.relatives import rank_agreement, score_rows, score_table, score_tests
 
+EDGES, CP = claims()["invented-edges"], claims()["conciseness"]
+SHARES = ("pixels", "coefficients", "entropy")
 NAMES = ["a", "b", "c", "d", "e", "f", "g"]
 NOISE = torch.rand(7, generator=torch.Generator().manual_seed(0)) / 10
 SCORES = {
@@ -73,16 +76,22 @@ def test_nothing_measured_gives_empty_tables() -> None:
     assert score_table(ROWS.head(0), ["good"], ["ROAD"]).empty
     agreement = rank_agreement(ROWS.head(0), ["good"], ["ROAD", "insertion"])
     assert math.isnan(agreement.loc["ROAD", "insertion"].mean)
-    assert score_tests(ROWS.head(0), "good", "bad", {"x": "ROAD"}, {"x": "lower"}) == {}
+    assert score_tests(ROWS.head(0), "good", "bad", EDGES) == {}
 
 
 def test_series_are_compared_image_by_image() -> None:
-    measures = {"area": "insertion", "filled": "ROAD"}
-    compared = score_tests(ROWS, "good", "bad", measures, {"area": "higher", "filled": "higher"})
-    comparison, expected = compared["area"]
-    assert float(comparison.difference.mean) == pytest.approx(0.6, abs=1e-6)
+    names = [f"CP, {part} / {share}" for part in ("class", "noisy") for share in SHARES]
+    low, high = (dict.fromkeys(names, base + NOISE) for base in (1, 3))
+    high["CP, noisy / pixels"] = NOISE
+    rows = score_rows({"good": high, "bad": low}, NAMES)
+    compared = score_tests(rows, "good", "bad", CP)
+    assert list(compared) == [f"CP / {share}" for share in SHARES]
+    comparison, expected = compared["CP / entropy"]
+    assert float(comparison.difference.mean) == pytest.approx(2, abs=1e-6)
     assert (comparison.images, expected) == (7, "higher")
-    assert float(compared["filled"][0].difference.mean) < 0
-    rows = ROWS.copy()
-    rows.loc[rows["image"].isin(NAMES[1:]) & (rows["series"] == "bad"), "value"] = np.nan
-    assert score_tests(rows, "good", "bad", measures, {"area": "higher"}) == {}
+    noisy = score_tests(rows, "good", "bad", CP, "noisy")["CP / pixels"][0]
+    assert float(noisy.difference.mean) == pytest.approx(-1, abs=1e-6)
+    rows.loc[rows["image"].isin(NAMES[2:]) & (rows["series"] == "bad"), "value"] = np.inf
+    assert score_tests(rows, "good", "bad", CP)["CP / pixels"][0].images == 2
+    rows.loc[rows["image"] == "a", "value"] = np.nan
+    assert score_tests(rows, "good", "bad", CP) == {}
