@@ -22,6 +22,8 @@ from rcx.solver.noise import make_noise
 from rcx.system.isolation import isolated
 
 _BATCH = 16  # images in one pass through the network
+_FEWEST_STEPS = 10  # of insertion and deletion
+_EARLY = 0.1  # share of the pixels for the early insertion
 
 
 class InsertionDeletion(NamedTuple):
@@ -32,10 +34,13 @@ class InsertionDeletion(NamedTuple):
     insertion, deletion : Tensor
         ``(N,)``. Of probabilities, both are in [0, 1]. A large insertion and a small deletion are
         good.
+    early_insertion : Tensor
+        ``(N,)``, the mean over the first tenth of the pixels alone, in the range of ``insertion``.
     """
 
     insertion: Tensor
     deletion: Tensor
+    early_insertion: Tensor
 
     @property
     def difference(self) -> Tensor:
@@ -89,7 +94,7 @@ def insertion_deletion(
     relevance : Tensor
         ``(N, H, W)``, such as an explanation's relevance or a map of another method.
     steps : int
-        Number of equal steps from no pixel to all of them, at least 1.
+        Number of equal steps from no pixel to all of them, at least 10.
     seed : int or sequence of int
         Seed that decides between equal pixels, see `rcx.evaluate.image_seeds`.
 
@@ -108,18 +113,23 @@ def insertion_deletion(
     .. [1] V. Petsiuk et al., "RISE: Randomized Input Sampling for Explanation of Black-box Models",
        BMVC 2018, Section 4.2.
     """
+    if steps < _FEWEST_STEPS:
+        raise ValueError(f"steps must be at least {_FEWEST_STEPS}, got {steps!r}")
     images, orders, scores = _prepared(classifier, images, relevance, target, seed, device)
     pixels = Pixels(images.shape[-2:])
     blurred = make_noise("blur", pixels, images, pixels.analyse(images)).mean.view_as(images)
     counts = torch.linspace(0, orders.shape[1], steps + 1, device=images.device).round()
+    shares = counts / orders.shape[1]
+    early = shares <= _EARLY + torch.finfo(shares.dtype).eps
     areas = []
     for row, (image, soft, order) in enumerate(zip(images, blurred, orders, strict=True)):
         first = (order < counts[:, None]).view(-1, 1, *image.shape[-2:])
         inserted = torch.where(first, image, soft)
         deleted = torch.where(first, torch.zeros_like(image), image)
-        for frames in (inserted, deleted):
-            areas.append(torch.trapezoid(scores(row, frames), counts / orders.shape[1]))
-    return InsertionDeletion(*torch.stack(areas).view(-1, 2).T.cpu())
+        insertion, deletion = scores(row, inserted), scores(row, deleted)
+        first_area = torch.trapezoid(insertion[early], shares[early]) / shares[early][-1]
+        areas += [torch.trapezoid(insertion, shares), torch.trapezoid(deletion, shares), first_area]
+    return InsertionDeletion(*torch.stack(areas).view(-1, 3).T.cpu())
 
 
 @isolated()

@@ -37,6 +37,7 @@ class Metric(NamedTuple):
 
 MAP_METRICS: dict[str, Metric] = {
     "insertion": Metric("higher", "the class's probability while the relevant pixels come first"),
+    "early insertion": Metric("higher", "the same over the first tenth of the pixels"),
     "deletion": Metric("lower", "the class's probability while the relevant pixels go first"),
     "insertion - deletion": Metric("higher", "the difference of the two"),
     "ROAD": Metric(
@@ -101,6 +102,7 @@ def map_scores(
     fidelity = mu_fidelity(classifier, images, relevance, target, seed=seed, device=device)
     return {
         "insertion": flipped.insertion,
+        "early insertion": flipped.early_insertion,
         "deletion": flipped.deletion,
         "insertion - deletion": flipped.difference,
         "ROAD": filled.difference,

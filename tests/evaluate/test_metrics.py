@@ -9,6 +9,8 @@ from torch import Tensor, nn
 import rcx
 from rcx.evaluate.imputation import imputed
 from rcx.evaluate.metrics import insertion_deletion, mu_fidelity, road
+from rcx.representations.pixels import Pixels
+from rcx.solver.noise import make_noise
 
 IMAGES = smooth_images(2, (12, 14))
 MAPS = torch.rand(2, 12, 14, generator=seeded(0))
@@ -107,6 +109,23 @@ def test_the_best_order_has_the_least_deletion_and_the_worst_the_largest() -> No
         for maps in (best, MAPS, -best)
     ]
     assert bool((areas[0] < areas[1]).all() and (areas[1] < areas[2]).all())
+
+
+def test_the_early_insertion_is_that_of_the_first_tenth_of_the_pixels() -> None:
+    classifier, weights = linear()
+    measured = insertion_deletion(classifier, IMAGES, MAPS, steps=168)
+    pixels = Pixels((12, 14))
+    blurred = make_noise("blur", pixels, IMAGES, pixels.analyse(IMAGES)).mean.view_as(IMAGES)
+    order = MAPS[0].flatten().argsort(descending=True)
+    values = []
+    for count in range(17):  # a tenth of 168 pixels
+        first = torch.zeros(168, dtype=torch.bool).index_fill(0, order[:count], value=True)
+        mixed = torch.where(first.view(12, 14), IMAGES[0], blurred[0])
+        values.append(float((mixed.mean(0) * weights).sum()))
+    expected = np.trapezoid(values, dx=1 / 16)
+    assert float(measured.early_insertion[0]) == pytest.approx(expected, abs=1e-3)
+    with pytest.raises(ValueError, match="steps must be at least 10"):
+        insertion_deletion(classifier, IMAGES, MAPS, steps=9)
 
 
 def test_an_answer_that_never_moves_has_equal_areas() -> None:
