@@ -212,6 +212,11 @@ along = score_table(studied, steps, flips, seed=seed)
 shown(along.join(means.loc[means.index.isin(along.index)]), digits=2)
 
 # %% [markdown]
+# The insertion counts every share of the pixels alike. A mask that is optimised keeps less and less,
+# and what it has deleted is in no order any more. So its order gets better among the first pixels,
+# as the early insertion says, and worse among the rest, which is most of the area. [](06_unsaid) finds
+# the same of the report's own curves. Such areas compare masks fairly only if they are equally sparse.
+#
 # ## Two claims
 #
 # The tests were stated before they were measured, as for the report's claims. Each method is compared
