@@ -184,28 +184,24 @@ compared = {
     for test in curve_tests(claim, {name: curves}, *pair, seed=seed).values()
 }
 
-# %% mystnb={"figure": {"caption": "Mean loss, distortion and non-sparsity after more and more steps, on the same photographs.", "caption_before": true, "name": "tab-steps"}}
+# %%
 same = alone[(~alone["normalize"]) & alone["series"].isin(series)]
 same = same[same.groupby("image")["series"].transform("nunique") == len(series)]
-by_steps = same.groupby("series", observed=True)[["loss", "distortion", "nonsparsity", "steps"]].mean().loc[series]
-shown(by_steps)
-
-# %% mystnb={"figure": {"caption": "CartoonX minus Pixel RDE, with masks of so many steps.", "caption_before": true, "name": "tab-steps-tested"}}
-shown(condition_table(claim, compared)).T
+by_steps = same.groupby("series", observed=True)[["steps", "loss", "nonsparsity"]].mean().loc[series]
 
 # %% [markdown]
 # Better masks are sparser, and a sparse mask orders few coefficients. After these come those that it
-# has deleted, in an order by chance. *What to look for*: at 1 %, all masks of a method are about as
-# good. Beyond, the curves of better masks lie higher, and so does the area under them. The area
+# has deleted, in an order by chance. *What to look for*: at 1 %, better masks are as good, or
+# better. Beyond, the curves of better masks lie higher, and so does the area under them. The area
 # rewards a mask that is not finished, because it still has an order where it should have none.
 
-# %% mystnb={"figure": {"caption": "Mean distortion at some points of the curves, and the area under them, with the relevant kept.", "caption_before": true, "name": "tab-steps-curves"}}
+# %% mystnb={"figure": {"caption": "Means after more and more steps, on the same photographs: loss and non-sparsity of the masks, distortion at some points of their curves, and the area under these, with the relevant kept.", "caption_before": true, "name": "tab-steps-curves"}}
 points = pd.DataFrame({
     name: {f"at {percent} %": mean_interval(curve.at(percent), seed=seed) for percent in (1, 5, 20, 50)}
     for name, curve in curves[0].items()
 }).T
 points["area"] = [mean_interval(curve.areas, seed=seed) for curve in curves[0].values()]
-shown(points)
+shown(by_steps.join(points))
 
 # %%
 loss, area = by_steps["loss"], points["area"].map(lambda interval: float(interval.mean))
