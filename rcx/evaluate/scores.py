@@ -90,7 +90,7 @@ def map_scores(
     Returns
     -------
     dict of str to Tensor
-        ``(N,)`` by the names of `MAP_METRICS`.
+        ``(N,)`` by the name of the metric, those of `METRICS` that a map has.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def explanation_scores(
     Returns
     -------
     dict of str to Tensor
-        ``(N,)`` by the names of `METRICS`. An empty mask has NaN, or infinity, in the metrics that
+        ``(N,)`` by the name of the metric. An empty mask has NaN, or infinity, in the metrics that
         divide by what it keeps.
 
     Raises

@@ -267,9 +267,9 @@ class StudySettings(_Table):
         Seed from 0 to 2**53 - 1. It decides which images of a profile are taken, and is the seed of
         curves, and of explanations in runs without ``seeds``.
     size : int, optional
-        As for `RunSettings`, for runs without ``size``; by default what each classifier takes.
+        As in a run, for runs without ``size``; by default what each classifier takes.
     solver : str or table, optional
-        As for `MethodSettings`, for methods without ``solver``; by default each method's own.
+        As in a method, for methods without ``solver``; by default each method's own.
     runs : list of RunSettings
         Runs in the order of work, 1 to 1000, all different.
     """
