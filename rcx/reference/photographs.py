@@ -13,7 +13,7 @@ from rcx.evaluate.curve_tables import curves_from_table
 from rcx.evaluate.curves import Curve, CurveProtocol, Direction
 
 MeasuredTable = Literal["curves", "explanations", "scores"]
-"""A table of measurements, either points of rate-distortion curves, explanations, or their scores."""
+"""A table of measurements, either points of curves, explanations, or their scores."""
 
 MeasuredStudy = Literal["photographs", "packaged", "schedules"]
 """A study of this package, the profile imagenet, that of the packaged photographs, or the default
