@@ -60,7 +60,8 @@ def test_scores_are_refused_where_there_are_no_classes(tmp_path: Path) -> None:
     code, output = typed("study", "-s", path, "--out", tmp_path / "o")
     assert code == 2
     assert "scores are for classifiers whose answer is softmax" in output
-    explainer = WaveletX(rcx.load_classifier("sample/cnn", answer="sigmoid"))
+    solver = rcx.SolverSettings(steps=1)
+    explainer = WaveletX(rcx.load_classifier("sample/cnn", answer="sigmoid"), solver=solver)
     images = draw_scenes(1, seed=0, size=64).images
     with pytest.raises(ValueError, match="must be softmax"):
         explanation_scores(explainer, images, explainer.explain(images))
