@@ -100,6 +100,11 @@ def mean_interval(values: npt.ArrayLike, *, level: float = LEVEL, seed: int = 0)
     return Interval(mean, low, high)
 
 
+def mean_if_known(values: npt.ArrayLike, *, seed: int = 0) -> Interval:
+    """Compute `mean_interval`, or `UNKNOWN` where there are fewer than two values."""
+    return mean_interval(values, seed=seed) if len(np.asarray(values)) > 1 else UNKNOWN
+
+
 def share_interval(hits: npt.ArrayLike, *, level: float = LEVEL) -> Interval:
     """Compute a share of the images with Wilson's score interval [1]_.
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from torch import Tensor
 
-from rcx.evaluate.statistics import UNKNOWN, Interval, mean_interval
+from rcx.evaluate.statistics import Interval, mean_if_known, mean_interval
 from rcx.explain.explainer import Explainer
 from rcx.explain.explanation import Explanation
 from rcx.solver.settings import SolverSettings
@@ -193,8 +193,8 @@ def starts_table(
         losses, reference_losses = paired_losses(trials.runs, (schedule, start), reference)
         rows[schedule, start] = {
             "runs": len(runs),
-            "loss": _mean(losses, seed),
-            "difference": _mean(losses - reference_losses, seed),
+            "loss": mean_if_known(losses, seed=seed),
+            "difference": mean_if_known(losses - reference_losses, seed=seed),
             "steps to goal": steps.median(),
             "seconds to goal": (steps * step_seconds).median(),
             "steps": runs["steps"].mean(),
@@ -226,10 +226,6 @@ def final_losses(runs: pd.DataFrame, schedule: str, start: str) -> pd.Series:
     if rows.empty:
         raise ValueError(f"there are no runs under {schedule!r} from {start!r}")
     return rows.set_index(["image", "seed"])["loss"]
-
-
-def _mean(values: pd.Series, seed: int) -> Interval:
-    return mean_interval(values, seed=seed) if len(values) > 1 else UNKNOWN
 
 
 def curve_intervals(

@@ -22,8 +22,8 @@ _RUN = ["classifier", "normalize", "size", "seed"]  # columns that identify a st
 # columns that describe the store and not the images
 _LEFT_OUT = ["result", "place", "run", "image_sha256"]
 
-# numbers of curves that are rounded, which makes the file less than half as large
-_ROUNDED, _DECIMALS = ["distortion", "spread"], 4
+# decimals of numbers that are rounded, which makes the file less than half as large
+_DECIMALS: dict[MeasuredTable, dict[str, int]] = {"curves": {"distortion": 4, "spread": 4}}
 
 KEYS: dict[MeasuredTable, list[str]] = {
     "curves": ["image", *_RUN, "series", "direction", "protocol", "measure", "draws"],
@@ -58,7 +58,7 @@ def publish(study: Path, folder: Path) -> dict[MeasuredTable, int]:
         rows = rows.drop(columns=[name for name in _LEFT_OUT if name in rows])
         # an image of two runs has its rows twice
         rows = rows.drop_duplicates(ignore_index=True)
-        rows = rows.round(dict.fromkeys(_ROUNDED, _DECIMALS) if table == "curves" else {})
+        rows = rows.round(_DECIMALS.get(table, {}))
         counts[table] = len(rows)
         path = folder / f"{table}.parquet"
         if len(rows) or not path.exists():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rcx.evaluate.claims import Comparisons, comparisons
 from rcx.evaluate.scores import METRICS
-from rcx.evaluate.statistics import UNKNOWN, Interval, mean_interval
+from rcx.evaluate.statistics import UNKNOWN, Interval, mean_if_known
 from rcx.reference.claims import Claim
 
 _FEWEST = 2  # images of which a mean has an interval
@@ -162,8 +162,7 @@ def _by_image(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _interval(values: pd.Series, seed: int) -> Interval:
-    finite = values[np.isfinite(values)]
-    return mean_interval(finite, seed=seed) if len(finite) >= _FEWEST else UNKNOWN
+    return mean_if_known(values[np.isfinite(values)], seed=seed)
 
 
 def _correlation(first: np.ndarray, second: np.ndarray, seed: int) -> Interval:

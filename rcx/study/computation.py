@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from rcx.images.checks import ImageError
 from rcx.study.keys import image_seed
 from rcx.study.kinds import Result
@@ -19,7 +17,7 @@ from rcx.study.sources import Source
 from rcx.study.store import Store, StoreError
 from rcx.study.variants import LoadedVariant
 from rcx.system.files import DamagedError
-from rcx.system.isolation import isolated, set_own_threads
+from rcx.system.isolation import isolated, own_threads
 from rcx.system.text import reason
 
 # an image, with those of its requests that are computed together
@@ -52,15 +50,11 @@ class Computation:
         StoreError
             If the store cannot be written. Any other failure is part of the outcome.
         """
-        threads = torch.get_num_threads()
-        set_own_threads(self.loaded.threads)
-        try:
-            with isolated():  # whatever else the worker's process does
-                images = list(self._read(task.images))
-                for group in _groups(images):
-                    self._complete(group)
-        finally:
-            set_own_threads(threads)
+        # isolated from whatever else the worker's process does
+        with own_threads(self.loaded.threads), isolated():
+            images = list(self._read(task.images))
+            for group in _groups(images):
+                self._complete(group)
         return self.outcome
 
     def _read(self, images: Sequence[tuple[int, Source]]) -> Iterator[StudyImage]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from rcx.study.keys import RESULTS, Key
 from rcx.study.kinds import KINDS, Evaluation
 from rcx.study.store import Store
 from rcx.system.files import packed, with_notes
-from rcx.system.isolation import set_own_threads
+from rcx.system.isolation import own_threads
 
 IMAGES, SAMPLES, SIZES = (1, 2, 4, 8), (8, 16, 32, 64), (128, 192, 256, 384)
 _STEPS = 10
@@ -49,7 +48,7 @@ def cost_table(classifier: Classifier, *, seed: int = 0) -> pd.DataFrame:
     base = {"images": 1, "samples": 8, "size": 128}
     grid = {"images": IMAGES, "samples": SAMPLES, "size": SIZES}
     rows = []
-    with _one_thread():
+    with own_threads(1):  # so that other work on the machine does not change the measurement
         _explain(classifier, **base, steps=1, seed=seed)  # the first call is slow
         for quantity, values in grid.items():
             for value in values:
@@ -143,19 +142,8 @@ def days_for_imagenet(seconds: float, gpus: int = _GPUS, speedup: float = 1.0) -
 def seconds_of_one(classifier: Classifier, *, seed: int = 0) -> float:
     """Measure the processor seconds of one explanation by CartoonX, with the default solver."""
     images = draw_scenes(1, seed=seed, size=image_size(classifier)).images
-    with _one_thread():
+    with own_threads(1):  # so that other work on the machine does not change the measurement
         return _processor_seconds(lambda: CartoonX(classifier, device="cpu").explain(images))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread, so that other work on the machine does not change a measurement."""
-    threads = torch.get_num_threads()
-    set_own_threads(1)
-    try:
-        yield
-    finally:
-        set_own_threads(threads)
 
 
 def _explain(

@@ -20,7 +20,7 @@ from rcx.study.settings import StudySettings
 from rcx.study.sources import find_sources
 from rcx.study.store import Store
 from rcx.study.variants import Hardware, LoadedVariant, Variant, load_variant, variants_of
-from rcx.system.isolation import set_own_threads
+from rcx.system.isolation import own_threads
 
 _BATCH_ON_CPU, _BATCH_ON_GPU = 1, 32
 _TIMED_STEPS = 16
@@ -115,16 +115,12 @@ def estimated_seconds(study: Study, plan: Plan) -> float:
     """Estimate how long a plan takes in one process, by timing some steps with each classifier."""
     seconds_per_pass: dict[Variant, float] = {}
     total = 0.0
-    threads = torch.get_num_threads()
-    set_own_threads(study.hardware.threads)
-    try:
+    with own_threads(study.hardware.threads):
         for task in plan.tasks:
             if task.variant not in seconds_per_pass:
                 loaded = load_variant(task.variant, study.hardware)
                 seconds_per_pass[task.variant] = _seconds_per_pass(loaded)
             total += task.cost * seconds_per_pass[task.variant]
-    finally:
-        set_own_threads(threads)
     return total
 
 

@@ -68,16 +68,26 @@ def set_own_threads(count: int) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch work in the calling thread only, and remember how many threads it had."""
+def own_threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads for the work of the calling thread, see `set_own_threads`."""
     threads = torch.get_num_threads()
-    set_own_threads(1)
-    _caller.threads = threads
+    set_own_threads(count)
     try:
         yield
     finally:
-        _caller.threads = None
         set_own_threads(threads)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch work in the calling thread only, and remember how many threads it had."""
+    threads = torch.get_num_threads()
+    with own_threads(1):
+        _caller.threads = threads
+        try:
+            yield
+        finally:
+            _caller.threads = None
 
 
 @contextmanager

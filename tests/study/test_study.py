@@ -188,7 +188,7 @@ def test_images_drawn_by_lot_are_computed_again_and_compared(copied: Path) -> No
     assert all(row[-3:] == ["0.0000", "0.0000", "100.0%"] for row in rows)
     assert before == {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
     changed = pd.read_parquet(copied / "tables" / "explanations.parquet")
-    changed["probability"] -= 1
+    changed["loss"] += 1
     changed.to_parquet(copied / "tables" / "explanations.parquet")
     code, output = typed(*words, 1)
     assert code == 1
