@@ -138,8 +138,10 @@ def study(
         bound_study = Study(study_settings, results, hardware)
         plan = bound_study.plan()
         if dry_run:
-            _say_plan(bound_study, plan)
+            _say_plan(plan)
             raise typer.Exit(FAILED if plan.failures else 0)
+        if not (quiet or tables):
+            _say_time(plan)
     try:
         execution = _execution(bound_study, workers, scheduler, quiet=quiet)
         with results, nullcontext() if tables else execution as execute:
@@ -228,15 +230,19 @@ def _execution(
         yield with_progress(bound_study.here, quiet=quiet)
 
 
-def _say_plan(bound_study: Study, plan: Plan) -> None:
-    from rcx.commands.study_progress import duration, plan_table, say_study_failures
-    from rcx.study.study import estimated_seconds
+def _say_plan(plan: Plan) -> None:
+    from rcx.commands.study_progress import plan_table, say_study_failures
 
     console().print(plan_table(plan))
-    if plan.tasks:
-        about = duration(estimated_seconds(bound_study, plan))
-        say(f"About {about} in one process.", stderr=False)
+    _say_time(plan)
     say_study_failures(plan.failures)
+
+
+def _say_time(plan: Plan) -> None:
+    from rcx.commands.study_progress import duration
+
+    if plan.tasks:
+        say(f"About {duration(plan.seconds)} in one process.", stderr=False)
 
 
 def _say_report(report: StudyReport, out: Path, *, quiet: bool) -> None:

@@ -37,9 +37,9 @@ def with_progress(execute: Execute, *, quiet: bool = False) -> Execute:
     ) -> Generator[tuple[Task, TaskOutcome], None, None]:
         reporter = _StudyReporter(tasks, quiet=quiet)
 
-        def advance_and_show(cost: float) -> None:
-            advance(cost)
-            reporter.advance(cost)
+        def advance_and_show(seconds: float) -> None:
+            advance(seconds)
+            reporter.advance(seconds)
 
         with reporter.bar:
             for task, outcome in execute(tasks, store, advance_and_show):
@@ -63,9 +63,9 @@ class _StudyReporter:
     def __init__(self, tasks: Sequence[Task], *, quiet: bool) -> None:
         self._console = console(stderr=True)
         self._quiet = quiet
-        self._total_cost = sum(task.cost for task in tasks)
+        self._expected = sum(task.seconds for task in tasks)
         self._total_images = sum(len(task.images) for task in tasks)
-        self._cost, self._images, self._failures = 0.0, 0, 0
+        self._done, self._images, self._failures = 0.0, 0, 0
         self._begin = self._last_line = time.monotonic()
         self.bar = Progress(
             SpinnerColumn(),
@@ -78,12 +78,12 @@ class _StudyReporter:
             transient=True,
             speed_estimate_period=1800,  # an image takes minutes, some more than others
         )
-        self._bar_task = self.bar.add_task("study", total=self._total_cost, position="")
+        self._bar_task = self.bar.add_task("study", total=self._expected, position="")
 
-    def advance(self, cost: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Note how much work was done."""
-        self._cost += cost
-        self.bar.update(self._bar_task, completed=self._cost)
+        self._done += seconds
+        self.bar.update(self._bar_task, completed=self._done)
 
     def finished(self, task: Task, outcome: TaskOutcome) -> None:
         """Note how a task went. Without a bar, print a line now and then."""
@@ -99,7 +99,7 @@ class _StudyReporter:
             return
         self._last_line = now
         elapsed = now - self._begin
-        left = elapsed * (self._total_cost - self._cost) / max(self._cost, 1)
+        left = elapsed * (self._expected - self._done) / max(self._done, 1)
         failed = f", {self._failures} failed" if self._failures else ""
         say(f"{position}, {duration(elapsed)} so far{failed}, about {duration(left)} left")
 

@@ -99,7 +99,7 @@ def _execute(
             if isinstance(error, StoreError):
                 raise error
             outcome = future.result() if error is None else _failed(task, error)
-            advance(task.cost)
+            advance(task.seconds)
             yield task, outcome
     finally:
         client.cancel(list(futures))

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 
 from rcx.images.checks import ImageError
+from rcx.study.estimate import request_seconds
 from rcx.study.keys import image_seed
 from rcx.study.kinds import Result
 from rcx.study.outcomes import StudyFailure, TaskOutcome
 from rcx.study.plan import Advance, Task, no_advance
-from rcx.study.requests import Request, image_requests, request_cost, request_name
+from rcx.study.requests import Request, image_requests, request_name
 from rcx.study.result_maker import ResultMaker, Results, Row, StudyImage
 from rcx.study.settings import CurveSettings
 from rcx.study.sources import Source
@@ -34,7 +35,7 @@ class Computation:
     store : Store
         Where results are kept.
     advance : callable
-        Is told how much work was done since it was last told, in units of `request_cost`.
+        Is told how much work was done since it was last told, in seconds as they were estimated.
     """
 
     def __init__(self, loaded: LoadedVariant, store: Store, advance: Advance = no_advance) -> None:
@@ -51,7 +52,7 @@ class Computation:
             If the store cannot be written. Any other failure is part of the outcome.
         """
         # isolated from whatever else the worker's process does
-        with own_threads(self.loaded.threads), isolated():
+        with own_threads(self.loaded.hardware.threads), isolated():
             images = list(self._read(task.images))
             for group in _groups(images):
                 self._complete(group)
@@ -78,9 +79,6 @@ class Computation:
         if not missing:
             return
         begin = time.perf_counter()
-        cost = sum(
-            request_cost(self.loaded, request) for _, requests in missing for request in requests
-        )
         try:
             results = [
                 (request.key, result)
@@ -96,13 +94,13 @@ class Computation:
             else:
                 ((image, requests),) = missing
                 self._add_failure(image.source, request_name(requests[0]), error)
-                self.advance(cost)
+                self._advance(missing)
             return
         for key, result in results:
             self.store.put(key, result, device=str(self.loaded.device))
         seconds = time.perf_counter() - begin
         self.outcome.seconds |= {key.name: seconds / len(results) for key, _ in results}
-        self.advance(cost)
+        self._advance(missing)
 
     def _results(self, group: Sequence[_Share]) -> Results:
         """Compute a group, but for images of which a basis has failed."""
@@ -136,6 +134,11 @@ class Computation:
         ]
         self._complete([(image, together)])
         return self.store.get(request.basis)
+
+    def _advance(self, group: Sequence[_Share]) -> None:
+        if self.advance is not no_advance:  # nobody waits for an estimate
+            requests = [request for _, requests in group for request in requests]
+            self.advance(sum(request_seconds(self.loaded, request) for request in requests))
 
     def _add_failure(self, source: Source, what: str, error: BaseException) -> None:
         variant = self.loaded.variant

@@ -13,10 +13,10 @@ from rcx.study.store import Store
 from rcx.study.variants import Variant
 
 Advance = Callable[[float], None]
-"""Is told how much work was done since it was last told, in units of `request_cost`."""
+"""Is told how much work was done since it was last told, in seconds as they were estimated."""
 
 
-def no_advance(cost: float) -> None:
+def no_advance(seconds: float) -> None:
     """Ignore how much work was done."""
 
 
@@ -30,13 +30,13 @@ class Task:
         Classifier and methods.
     images : tuple of (int, Source)
         Each image after its position in the study.
-    cost : float
-        Estimate of the work, see `rcx.study.requests.request_cost`.
+    seconds : float
+        Estimate of the work, see `rcx.study.estimate.request_seconds`.
     """
 
     variant: Variant
     images: tuple[tuple[int, Source], ...]
-    cost: float
+    seconds: float
 
 
 class Execute(Protocol):
@@ -91,6 +91,8 @@ class Plan:
         Number of stored results by kind.
     missing : dict of str to int
         Number of missing results by kind.
+    seconds : float
+        Estimate of the work that is left, in one process.
     """
 
     images: list[PlannedImage] = field(default_factory=list)
@@ -99,3 +101,7 @@ class Plan:
     damaged: list[str] = field(default_factory=list)
     stored: dict[str, int] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        return sum(task.seconds for task in self.tasks)

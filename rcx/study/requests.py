@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from rcx.evaluate import sweeps
 from rcx.evaluate.curves import COARSE, DRAWS, PERCENT, Direction
-from rcx.explain.lambda_path import path_steps
 from rcx.representations.pixels import Pixels
 from rcx.solver.distortion import DistortionMeasure
-from rcx.solver.settings import SolverSettings
 from rcx.study.keys import (
     Document,
     Key,
@@ -31,14 +29,6 @@ GRIDS = {"percent": PERCENT, "coarse": COARSE}
 
 EVALUATION_DRAWS = sweeps.DRAWS
 """Draws of noise with which a mask is evaluated."""
-
-# images that pass through the network, for the kinds that always need the same number
-_COSTS = {
-    "rollout": 1.0,
-    "attribution": 100.0,
-    "evaluation": float(EVALUATION_DRAWS),
-    "scores": 250.0,
-}
 
 
 @dataclass(frozen=True)
@@ -162,28 +152,6 @@ def _curves(
                 seed=image_seed(loaded.variant.curve_seed, image),
             )
             yield Request(key, series, None, order.basis, curve, direction, measure)
-
-
-def request_cost(loaded: LoadedVariant, request: Request) -> float:
-    """Estimate the cost of a request: the number of images that pass through the network, at most.
-
-    An explanation that converges early costs less.
-    """
-    if request.key.kind == "explanation":
-        solver = loaded.explainers[request.series].solver
-        if request.lambda_k is None:
-            return solver_passes(solver, solver.steps)
-        method = next(m for m in loaded.variant.run.methods if m.series == request.series)
-        steps = path_steps(sorted(method.lambda_ks), solver)
-        return solver_passes(solver, steps) / len(method.lambda_ks)
-    if request.key.kind == "curve" and request.curve is not None:
-        return float(len(GRIDS[request.curve.grid]) * request.key.document["draws"])
-    return _COSTS[request.key.kind]
-
-
-def solver_passes(solver: SolverSettings, steps: int) -> float:
-    """Count the passes of steps of the solver; a gradient costs about as much as two more."""
-    return 3.0 * steps * solver.samples
 
 
 def request_name(request: Request) -> str:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Sequence
-from copy import copy
 from itertools import groupby
-
-import torch
 
 from rcx.classifiers.devices import usable_device
 from rcx.images.checks import ImageError
 from rcx.study.computation import Computation
+from rcx.study.estimate import request_seconds
 from rcx.study.keys import Key
 from rcx.study.outcomes import StudyFailure, TaskOutcome
 from rcx.study.plan import Advance, Plan, PlannedImage, Task, no_advance
-from rcx.study.requests import image_requests, request_cost, solver_passes
+from rcx.study.requests import image_requests
 from rcx.study.settings import StudySettings
 from rcx.study.sources import find_sources
 from rcx.study.store import Store
-from rcx.study.variants import Hardware, LoadedVariant, Variant, load_variant, variants_of
-from rcx.system.isolation import own_threads
+from rcx.study.variants import Hardware, Variant, load_variant, variants_of
 
 _BATCH_ON_CPU, _BATCH_ON_GPU = 1, 32
-_TIMED_STEPS = 16
 
 
 class Study:
@@ -75,7 +70,7 @@ class Study:
 
     def _plan_batch(self, plan: Plan, variant: Variant, batch: range) -> None:
         loaded = load_variant(variant, self.hardware)
-        images, cost = [], 0.0
+        images, seconds = [], 0.0
         for position in batch:
             source = self.sources[position]
             try:
@@ -90,9 +85,9 @@ class Study:
             missing = [request for request in requests if not self._is_stored(plan, request.key)]
             if missing:
                 images.append((position, source))
-                cost += sum(request_cost(loaded, request) for request in missing)
+                seconds += sum(request_seconds(loaded, request) for request in missing)
         if images:
-            plan.tasks.append(Task(variant, tuple(images), cost))
+            plan.tasks.append(Task(variant, tuple(images), seconds))
 
     def _is_stored(self, plan: Plan, key: Key) -> bool:
         state = self.store.state(key)
@@ -109,30 +104,3 @@ class Study:
         """Work on tasks in this process, see ``rcx.study.plan.Execute``."""
         for task in tasks:
             yield task, Computation(load_variant(task.variant, self.hardware), store, advance)(task)
-
-
-def estimated_seconds(study: Study, plan: Plan) -> float:
-    """Estimate how long a plan takes in one process, by timing some steps with each classifier."""
-    seconds_per_pass: dict[Variant, float] = {}
-    total = 0.0
-    with own_threads(study.hardware.threads):
-        for task in plan.tasks:
-            if task.variant not in seconds_per_pass:
-                loaded = load_variant(task.variant, study.hardware)
-                seconds_per_pass[task.variant] = _seconds_per_pass(loaded)
-            total += task.cost * seconds_per_pass[task.variant]
-    return total
-
-
-def _seconds_per_pass(loaded: LoadedVariant) -> float:
-    """Time a few of the solver's steps: a unit of `request_cost`, with all that belongs to it."""
-    explainer = copy(next(iter(loaded.explainers.values())))
-    channels, generator = loaded.classifier.channels, torch.Generator().manual_seed(0)
-    image = torch.rand(1, channels, *loaded.size, generator=generator, dtype=torch.float32)
-    seconds = []
-    for steps in (1, 1, 1 + _TIMED_STEPS):  # without what is slow at first, and what is done once
-        explainer.solver = explainer.solver.model_copy(update={"steps": steps})
-        begin = time.perf_counter()
-        explainer.explain(image, warn=False)
-        seconds.append(time.perf_counter() - begin)
-    return max(0.0, seconds[2] - seconds[1]) / solver_passes(explainer.solver, _TIMED_STEPS)

@@ -109,7 +109,7 @@ class LoadedVariant:
     """
 
     def __init__(self, variant: Variant, hardware: Hardware) -> None:
-        self.variant, self.threads = variant, hardware.threads
+        self.variant, self.hardware = variant, hardware
         self.classifier = _classifier(
             variant.run.classifier, variant.normalize, variant.run.answer, variant.run.scale
         )

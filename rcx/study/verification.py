@@ -64,7 +64,8 @@ def drawn_by_lot(plan: Plan, count: int, seed: int) -> Plan:
     for task in plan.tasks:
         kept = tuple(pair for pair in task.images if pair[1].full_name in drawn)
         if kept:
-            tasks.append(replace(task, images=kept, cost=task.cost * len(kept) / len(task.images)))
+            share = len(kept) / len(task.images)
+            tasks.append(replace(task, images=kept, seconds=task.seconds * share))
     images = [image for image in plan.images if image.source.full_name in drawn]
     return Plan(images=images, tasks=tasks, failures=plan.failures)
 

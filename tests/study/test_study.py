@@ -52,6 +52,18 @@ def test_everything_is_computed_once(copied: Path) -> None:
     assert len((copied / "seconds.csv").read_text().splitlines()) == len(results(copied))
 
 
+def test_the_work_that_is_done_adds_up_to_what_was_planned(tmp_path: Path) -> None:
+    with Store(tmp_path / "store") as store:
+        study = Study(read_settings(tiny(tmp_path)), store, Hardware())
+        plan = study.plan()
+        done: list[float] = []
+        for _ in study.here(plan.tasks, store, done.append):
+            pass
+        assert sum(done) == pytest.approx(plan.seconds)
+        assert plan.seconds > 0
+        assert study.plan().seconds == 0
+
+
 def test_results_are_what_the_explainers_and_curves_give(done: Path) -> None:
     """An oracle: the same calls by hand."""
     profile = load_profile("sample", n_images=3, seed=0)

@@ -76,9 +76,7 @@ def test_interrupted_within_seconds_and_resumed(
     endless = "steps = 100000"
     path.write_text(tiny(tmp_path).read_text().replace("steps = 3", endless))
     command = Command("study", "-s", path, "--out", out, log=tmp_path / "log")
-    command.wait_for("Loading")
-    while not (out / "store" / "index.sqlite").exists():
-        time.sleep(0.02)
+    command.wait_for("in one process")
     time.sleep(1)  # now it solves
     command.send(kind)
     command.wait_for("interrupted", max(5, finished.seconds))
