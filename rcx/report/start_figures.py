@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rcx.evaluate.trials import Trials, curve_intervals
-from rcx.images.figures import COLOURS, StyledFigure, style
+from rcx.images.figures import COLOURS, INK, StyledFigure, style
 
 
 def starts_figure(trials: Trials, schedules: Mapping[str, str], *, seed: int = 0) -> StyledFigure:
@@ -27,7 +27,7 @@ def starts_figure(trials: Trials, schedules: Mapping[str, str], *, seed: int = 0
     StyledFigure
     """
     starts = list(dict.fromkeys(trials.curves["start"]))
-    colours = dict(zip(starts, COLOURS, strict=False))
+    colours = dict(zip(starts, (INK, *COLOURS), strict=False))
     with style():
         figure = StyledFigure(figsize=(4.7 * len(schedules), 3.6))
         panels = figure.subplots(1, len(schedules), squeeze=False, sharey=True)[0]
@@ -42,5 +42,6 @@ def starts_figure(trials: Trials, schedules: Mapping[str, str], *, seed: int = 0
             axes.set(title=title, xlabel="step", yscale="log")
             axes.margins(x=0.01)
         panels[0].set_ylabel("loss")
-        panels[0].legend()
+        lines = {line.get_label(): line for axes in panels for line in axes.get_lines()}
+        panels[0].legend(handles=list(lines.values()))
     return figure

@@ -27,7 +27,7 @@ from rcx.reference.claims import claims
 from rcx.reference.measured import TrialProfile, start_trials
 from rcx.report.start_figures import starts_figure
 from rcx.solver.settings import SolverSettings
-from rcx.starts.initial import AnyStart
+from rcx.starts.initial import AnyStart, Start
 from rcx.study.start_trials import main as make_start_trials
 
 SLOPES = {"ones": 1.0, "uniform": 0.5, "foreground": 1.0}
@@ -159,6 +159,19 @@ def test_curves_have_a_band_for_each_start() -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == list(SLOPES)
+
+
+def test_every_start_is_in_the_legend_though_the_first_panel_lacks_it() -> None:
+    curves = made_up().curves.query("start == 'ones'")
+    copies = [curves.assign(start=start) for start in get_args(Start)]
+    copies += [curves.assign(schedule="other")]
+    trials = Trials(made_up().runs, pd.concat(copies, ignore_index=True))
+    figure = starts_figure(trials, {"other": "Ones alone", "default": "All"})
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == list(get_args(Start))
+    colours = {line.get_color() for line in figure.axes[1].get_lines()}
+    assert len(colours) == len(get_args(Start))
 
 
 def test_making_the_committed_runs_resumes_where_it_stopped(tmp_path: Path) -> None:
