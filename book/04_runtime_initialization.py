@@ -228,7 +228,7 @@ where = f"{explained['default']} photographs, MobileNetV3-Small"
 claim_result(claim, tests, where)
 
 # %%
-simple = ["random", "uniform", "foreground", "foreground-uniform"]
+simple = [start for start in starts if start not in ("gradient", "predicted")]
 helps = evaluate.help_table(photos.trials, "published", simple, seed=seed)["helps"]
 by_verdict = "; ".join(f"{verdict} for {', '.join(group.index)}" for verdict, group in helps.groupby(helps))
 ends = evaluate.starts_table(photos.trials, seed=seed)["difference"]

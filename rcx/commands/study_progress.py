@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rcx.commands.terminal import console, say
 from rcx.study.outcomes import StudyFailure, TaskOutcome
-from rcx.study.plan import Advance, Execute, Plan, Task, no_advance
+from rcx.study.plan import Advance, Execute, Plan, Task
 from rcx.study.store import Store
 from rcx.study.verification import TOLERANCE
 from rcx.system.text import printable, shortened
@@ -31,14 +31,17 @@ def with_progress(execute: Execute, *, quiet: bool = False) -> Execute:
     quiet : bool
         Whether to show nothing.
     """
+    if quiet:
+        return execute
 
     def execute_and_show(
-        tasks: Sequence[Task], store: Store, advance: Advance = no_advance
+        tasks: Sequence[Task], store: Store, advance: Advance | None = None
     ) -> Generator[tuple[Task, TaskOutcome], None, None]:
-        reporter = _StudyReporter(tasks, quiet=quiet)
+        reporter = _StudyReporter(tasks)
 
         def advance_and_show(seconds: float) -> None:
-            advance(seconds)
+            if advance:
+                advance(seconds)
             reporter.advance(seconds)
 
         with reporter.bar:
@@ -56,13 +59,10 @@ class _StudyReporter:
     ----------
     tasks : sequence of Task
         The work that is left.
-    quiet : bool
-        Whether to show nothing.
     """
 
-    def __init__(self, tasks: Sequence[Task], *, quiet: bool) -> None:
+    def __init__(self, tasks: Sequence[Task]) -> None:
         self._console = console(stderr=True)
-        self._quiet = quiet
         self._expected = sum(task.seconds for task in tasks)
         self._total_images = sum(len(task.images) for task in tasks)
         self._done, self._images, self._failures = 0.0, 0, 0
@@ -74,7 +74,7 @@ class _StudyReporter:
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self._console,
-            disable=quiet or not self._console.is_terminal,
+            disable=not self._console.is_terminal,
             transient=True,
             speed_estimate_period=1800,  # an image takes minutes, some more than others
         )
@@ -95,7 +95,7 @@ class _StudyReporter:
         self.bar.update(self._bar_task, position=position)
         now = time.monotonic()
         due = now - self._last_line > _SECONDS_BETWEEN_LINES or self._images == self._total_images
-        if self._quiet or self._console.is_terminal or not due:
+        if self._console.is_terminal or not due:
             return
         self._last_line = now
         elapsed = now - self._begin

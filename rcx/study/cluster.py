@@ -13,7 +13,7 @@ import torch
 from rcx.classifiers.devices import usable_device
 from rcx.study.computation import Computation
 from rcx.study.outcomes import StudyFailure, TaskOutcome
-from rcx.study.plan import Advance, Execute, Task, no_advance
+from rcx.study.plan import Advance, Execute, Task
 from rcx.study.store import Store, StoreError
 from rcx.study.variants import Hardware, load_variant
 from rcx.system.machine import reuse_freed_memory
@@ -85,7 +85,7 @@ def _execute(
     hardware: Hardware,
     tasks: Sequence[Task],
     store: Store,
-    advance: Advance = no_advance,
+    advance: Advance | None = None,
 ) -> Generator[tuple[Task, TaskOutcome], None, None]:
     """Work on tasks with a cluster's workers."""
     from distributed import as_completed
@@ -99,7 +99,8 @@ def _execute(
             if isinstance(error, StoreError):
                 raise error
             outcome = future.result() if error is None else _failed(task, error)
-            advance(task.seconds)
+            if advance:
+                advance(task.seconds)
             yield task, outcome
     finally:
         client.cancel(list(futures))

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 
 from rcx.images.checks import ImageError
-from rcx.study.estimate import request_seconds
+from rcx.study.estimate import estimated_seconds, passes_by_series
 from rcx.study.keys import image_seed
 from rcx.study.kinds import Result
 from rcx.study.outcomes import StudyFailure, TaskOutcome
-from rcx.study.plan import Advance, Task, no_advance
+from rcx.study.plan import Advance, Task
 from rcx.study.requests import Request, image_requests, request_name
 from rcx.study.result_maker import ResultMaker, Results, Row, StudyImage
 from rcx.study.settings import CurveSettings
@@ -34,11 +34,11 @@ class Computation:
         Classifier and explainers.
     store : Store
         Where results are kept.
-    advance : callable
+    advance : callable, optional
         Is told how much work was done since it was last told, in seconds as they were estimated.
     """
 
-    def __init__(self, loaded: LoadedVariant, store: Store, advance: Advance = no_advance) -> None:
+    def __init__(self, loaded: LoadedVariant, store: Store, advance: Advance | None = None) -> None:
         self.loaded, self.store, self.advance = loaded, store, advance
         self.outcome = TaskOutcome()
         self._maker = ResultMaker(loaded)
@@ -136,9 +136,11 @@ class Computation:
         return self.store.get(request.basis)
 
     def _advance(self, group: Sequence[_Share]) -> None:
-        if self.advance is not no_advance:  # nobody waits for an estimate
+        if self.advance:
+            loaded = self.loaded
             requests = [request for _, requests in group for request in requests]
-            self.advance(sum(request_seconds(self.loaded, request) for request in requests))
+            passes = passes_by_series(loaded, requests)
+            self.advance(estimated_seconds(loaded.variant, loaded.hardware, passes))
 
     def _add_failure(self, source: Source, what: str, error: BaseException) -> None:
         variant = self.loaded.variant

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from copy import copy
 from functools import cache
 
@@ -23,18 +24,28 @@ _PASSES = {
 }
 
 
-def request_seconds(loaded: LoadedVariant, request: Request) -> float:
-    """Estimate how long a request takes, from some timed steps of the solver.
+def passes_by_series(loaded: LoadedVariant, requests: Iterable[Request]) -> dict[str, float]:
+    """Count the images that pass through the network, at most, for each method of a run.
 
-    An explanation that converges early takes less.
+    An explanation that converges early takes fewer. A series that is no method, such as a rollout,
+    counts as the first method's.
     """
     methods = loaded.explainers
-    series = request.series if request.series in methods else next(iter(methods))
-    return _passes(loaded, request) * _seconds_per_pass(loaded.variant, loaded.hardware, series)
+    passes: dict[str, float] = {}
+    for request in requests:
+        series = request.series if request.series in methods else next(iter(methods))
+        passes[series] = passes.get(series, 0.0) + _passes(loaded, request)
+    return passes
+
+
+def estimated_seconds(variant: Variant, hardware: Hardware, passes: Mapping[str, float]) -> float:
+    """Estimate how long passes by series take, from some timed steps of each method."""
+    return sum(
+        count * _seconds_per_pass(variant, hardware, series) for series, count in passes.items()
+    )
 
 
 def _passes(loaded: LoadedVariant, request: Request) -> float:
-    """Count the images that pass through the network, at most."""
     if request.key.kind == "explanation":
         solver = loaded.explainers[request.series].solver
         if request.lambda_k is None:

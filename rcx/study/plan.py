@@ -6,18 +6,15 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from rcx.study.estimate import estimated_seconds
 from rcx.study.outcomes import StudyFailure, TaskOutcome
 from rcx.study.requests import Request
 from rcx.study.sources import Source
 from rcx.study.store import Store
-from rcx.study.variants import Variant
+from rcx.study.variants import Hardware, Variant
 
 Advance = Callable[[float], None]
 """Is told how much work was done since it was last told, in seconds as they were estimated."""
-
-
-def no_advance(seconds: float) -> None:
-    """Ignore how much work was done."""
 
 
 @dataclass(frozen=True)
@@ -30,24 +27,32 @@ class Task:
         Classifier and methods.
     images : tuple of (int, Source)
         Each image after its position in the study.
-    seconds : float
-        Estimate of the work, see `rcx.study.estimate.request_seconds`.
+    hardware : Hardware
+        What works on them.
+    passes : dict of str to float
+        The work by series, see `rcx.study.estimate.passes_by_series`.
     """
 
     variant: Variant
     images: tuple[tuple[int, Source], ...]
-    seconds: float
+    hardware: Hardware
+    passes: dict[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """Estimate of the work. The first one that is asked for times some steps."""
+        return estimated_seconds(self.variant, self.hardware, self.passes)
 
 
 class Execute(Protocol):
     """Works on tasks, in this process or elsewhere.
 
     It yields each task with its outcome as soon as the task is done, in any order, and tells
-    ``advance`` meanwhile how much work was done.
+    ``advance``, if there is one, meanwhile how much work was done.
     """
 
     def __call__(
-        self, tasks: Sequence[Task], store: Store, advance: Advance = no_advance
+        self, tasks: Sequence[Task], store: Store, advance: Advance | None = None
     ) -> Generator[tuple[Task, TaskOutcome], None, None]: ...
 
 
@@ -91,8 +96,6 @@ class Plan:
         Number of stored results by kind.
     missing : dict of str to int
         Number of missing results by kind.
-    seconds : float
-        Estimate of the work that is left, in one process.
     """
 
     images: list[PlannedImage] = field(default_factory=list)
@@ -104,4 +107,5 @@ class Plan:
 
     @property
     def seconds(self) -> float:
+        """Estimate of the work that is left, in one process, see `Task.seconds`."""
         return sum(task.seconds for task in self.tasks)

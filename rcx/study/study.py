@@ -8,10 +8,10 @@ from itertools import groupby
 from rcx.classifiers.devices import usable_device
 from rcx.images.checks import ImageError
 from rcx.study.computation import Computation
-from rcx.study.estimate import request_seconds
+from rcx.study.estimate import passes_by_series
 from rcx.study.keys import Key
 from rcx.study.outcomes import StudyFailure, TaskOutcome
-from rcx.study.plan import Advance, Plan, PlannedImage, Task, no_advance
+from rcx.study.plan import Advance, Plan, PlannedImage, Task
 from rcx.study.requests import image_requests
 from rcx.study.settings import StudySettings
 from rcx.study.sources import find_sources
@@ -70,7 +70,7 @@ class Study:
 
     def _plan_batch(self, plan: Plan, variant: Variant, batch: range) -> None:
         loaded = load_variant(variant, self.hardware)
-        images, seconds = [], 0.0
+        images, wanted = [], []
         for position in batch:
             source = self.sources[position]
             try:
@@ -85,9 +85,10 @@ class Study:
             missing = [request for request in requests if not self._is_stored(plan, request.key)]
             if missing:
                 images.append((position, source))
-                seconds += sum(request_seconds(loaded, request) for request in missing)
+                wanted += missing
         if images:
-            plan.tasks.append(Task(variant, tuple(images), seconds))
+            passes = passes_by_series(loaded, wanted)
+            plan.tasks.append(Task(variant, tuple(images), self.hardware, passes))
 
     def _is_stored(self, plan: Plan, key: Key) -> bool:
         state = self.store.state(key)
@@ -99,7 +100,7 @@ class Study:
         return state == "stored"
 
     def here(
-        self, tasks: Sequence[Task], store: Store, advance: Advance = no_advance
+        self, tasks: Sequence[Task], store: Store, advance: Advance | None = None
     ) -> Generator[tuple[Task, TaskOutcome], None, None]:
         """Work on tasks in this process, see ``rcx.study.plan.Execute``."""
         for task in tasks:

@@ -65,7 +65,8 @@ def drawn_by_lot(plan: Plan, count: int, seed: int) -> Plan:
         kept = tuple(pair for pair in task.images if pair[1].full_name in drawn)
         if kept:
             share = len(kept) / len(task.images)
-            tasks.append(replace(task, images=kept, seconds=task.seconds * share))
+            passes = {series: count * share for series, count in task.passes.items()}
+            tasks.append(replace(task, images=kept, passes=passes))
     images = [image for image in plan.images if image.source.full_name in drawn]
     return Plan(images=images, tasks=tasks, failures=plan.failures)
 
