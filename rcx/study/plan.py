@@ -107,5 +107,5 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Estimate of the work that is left, in one process, see `Task.seconds`."""
+        """Estimate of the work that is left in one process. The first one times some steps."""
         return sum(task.seconds for task in self.tasks)
