@@ -219,7 +219,8 @@ class Explainer(Attributing):
         """Explain a batch of images for several lambdas.
 
         The solver starts from the start mask for the middle lambda only. For every other lambda it
-        continues the solution of the neighbouring lambda, with a part of the steps.
+        continues the solution of the neighbouring lambda, with a part of the steps, unless the
+        larger of the two has lost the answer; an image then starts anew with all steps.
 
         Parameters
         ----------

@@ -16,6 +16,7 @@ from torch import Tensor
 from rcx.classifiers.answers import Meaning, kind_of_answer
 from rcx.images.descriptions import figure_description
 from rcx.solver.moments import CONVERGED
+from rcx.solver.problem import joined_histories
 from rcx.system.files import check_format, packed, read_whole, write_whole
 
 if TYPE_CHECKING:
@@ -141,9 +142,7 @@ class Explanation:
         rows: dict[str, Any] = {
             name: torch.cat([getattr(part, name) for part in parts]) for name in names
         }
-        history = {
-            name: _joined([part.history[name] for part in parts]) for name in parts[0].history
-        }
+        history = joined_histories([part.history for part in parts])
         class_names = {index: name for part in parts for index, name in part.class_names.items()}
         return replace(parts[0], history=history, class_names=class_names, **rows)
 
@@ -267,12 +266,3 @@ class Explanation:
             If the file is damaged, of an earlier format, or holds something else.
         """
         return read_whole(path, cls.from_parts)
-
-
-def _joined(curves: Sequence[Tensor]) -> Tensor:
-    """Join curves ``(n, T)`` of different lengths. The shorter ones are continued by NaN."""
-    longest = max(curve.shape[1] for curve in curves)
-    missing = [
-        curve.new_full((len(curve), longest - curve.shape[1]), torch.nan) for curve in curves
-    ]
-    return torch.cat([torch.cat(pair, dim=1) for pair in zip(curves, missing, strict=True)])

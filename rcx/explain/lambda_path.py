@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from rcx.explain.group import StepCounter
 from rcx.solver.loop import solve
 from rcx.solver.problem import Problem, Solution
 from rcx.solver.settings import SolverSettings
+
+# An answer is lost where a mask has this share of the empty mask's distortion, as judged by so
+# many noise samples.
+_LOST_SHARE = 0.5
+_SAMPLES = 32
 
 
 class _Move(NamedTuple):
@@ -79,7 +86,7 @@ def _moves(rising: Sequence[float], solver: SolverSettings) -> list[_Move]:
 
 
 def path_steps(rising: Sequence[float], solver: SolverSettings) -> int:
-    """Largest number of steps that a path over rising lambdas can take."""
+    """Largest number of steps that a path over rising lambdas takes if it loses no answer."""
     return solver.steps + sum(move.settings.steps for move in _moves(rising, solver))
 
 
@@ -89,6 +96,8 @@ def solve_path(
     """Solve a problem for the middle lambda, and from there for all others.
 
     A mask changes little from one lambda to the next, so that a part of the schedule is enough.
+    On the way down, images whose answer the larger lambda has lost start anew with the whole
+    schedule, because no gradient leads back from there.
 
     Parameters
     ----------
@@ -107,8 +116,28 @@ def solve_path(
         One for each lambda, in rising order.
     """
     solutions = {middle_of(rising): solve(problem, solver, counter.watch(solver.steps))}
-    for start, end, settings in _moves(rising, solver):
+    for start, end, short in _moves(rising, solver):
         lambda_k = torch.full_like(problem.lambda_k, rising[end])
+        anew = replace(problem, lambda_k=lambda_k)
         continuation = problem.continued(solutions[start], lambda_k)
-        solutions[end] = solve(continuation, settings, counter.watch(settings.steps))
+        lost = _lost(problem, solutions[start])
+        if end > start:
+            lost = torch.zeros_like(lost)
+        parts, order = [], []
+        for part, settings, chosen in ((continuation, short, ~lost), (anew, solver, lost)):
+            if bool(chosen.any()):
+                rows = chosen.nonzero().squeeze(1)
+                watch = counter.watch(settings.steps)
+                parts.append(solve(part.select(rows), settings, watch))
+                order.append(rows)
+        solutions[end] = Solution.cat(parts).select(torch.cat(order).argsort())
     return [solutions[index] for index in range(len(rising))]
+
+
+def _lost(problem: Problem, solution: Solution) -> Tensor:
+    """Find the images ``(N,)`` whose masks lose half of what the empty masks lose, or more."""
+    objective = problem.objective
+    fields = objective.draw(_SAMPLES, problem.noise.clone_state())
+    whole, empty = objective.ends(fields)
+    distortion = objective.answer(solution.mask, fields).distortion
+    return distortion - whole >= _LOST_SHARE * (empty - whole)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from rcx.solver.moments import Momentum
 from rcx.solver.objective import Objective
@@ -100,3 +102,29 @@ class Solution:
         }
         history = {name: curve[rows.cpu()] for name, curve in self.history.items()}
         return replace(self, **tensors, history=history, momentum=self.momentum.select(rows))
+
+    @classmethod
+    def cat(cls, parts: Sequence[Solution]) -> Solution:
+        """Join solutions of different images."""
+        tensors = {
+            attribute.name: torch.cat([getattr(part, attribute.name) for part in parts])
+            for attribute in fields(cls)
+            if isinstance(getattr(parts[0], attribute.name), Tensor)
+        }
+        momentum = Momentum(*map(torch.cat, zip(*(part.momentum for part in parts), strict=True)))
+        history = joined_histories([part.history for part in parts])
+        return replace(parts[0], **tensors, history=history, momentum=momentum)
+
+
+def joined_histories(histories: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Join curves ``(n, T)`` of the same names. The shorter ones are continued by NaN."""
+    longest = max(curve.shape[1] for history in histories for curve in history.values())
+    return {
+        name: torch.cat(
+            [
+                F.pad(history[name], (0, longest - history[name].shape[1]), value=torch.nan)
+                for history in histories
+            ]
+        )
+        for name in histories[0]
+    }

@@ -144,6 +144,28 @@ def test_a_path_begins_like_a_single_explanation_of_its_middle_lambda(method: Me
 
 
 @every_method
+def test_a_path_that_has_lost_its_answer_begins_anew_for_a_smaller_lambda(method: Method) -> None:
+    images, solver = smooth_images(2), rcx.SolverSettings(steps=40, samples=2)
+    path = method(tiny_cnn(), solver=solver).explain_path(images, [0.5, 1e4, 1e5])
+    assert path[1].nonsparsity.max() < 0.2
+    assert_same_bits(path[0], method(tiny_cnn(), 0.5, solver=solver).explain(images))
+
+
+def test_only_images_that_have_lost_their_answer_begin_anew() -> None:
+    images, lambda_ks = smooth_images(8), (2.0, 8.0, 30.0)
+    path = explainer(batch_size=8).explain_path(images, lambda_ks)
+    steps = path[0].steps
+    anew = (steps == SOLVER.steps).nonzero().squeeze(1).tolist()
+    assert 0 < len(anew) < len(images)
+    alone = explainer().explain_path(images, lambda_ks)
+    for in_batch, single in zip(path, alone, strict=True):
+        assert torch.equal(in_batch.steps, single.steps)
+        torch.testing.assert_close(in_batch.mask, single.mask, rtol=0, atol=0.05)
+    finished = path[0].history["loss"].isfinite().sum(1)
+    assert torch.equal(finished, steps)
+
+
+@every_method
 def test_along_a_path_masks_get_sparser(method: Method) -> None:
     solver = rcx.SolverSettings(samples=8)
     explainer = method(tiny_cnn(), solver=solver, evaluation_samples=64)
