@@ -142,7 +142,7 @@ def path_keys(
 
     Each key names all lambdas, as a mask depends on the lambdas that were solved before it.
     """
-    shared = {**explainer, "target_distortion": None, "path_from_middle": sorted(lambda_ks)}
+    shared = {**explainer, "target_distortion": None, "path": sorted(lambda_ks)}
     return [
         _key(
             "explanation",
