@@ -118,15 +118,16 @@ def solve_path(
     solutions = {middle_of(rising): solve(problem, solver, counter.watch(solver.steps))}
     for start, end, short in _moves(rising, solver):
         lambda_k = torch.full_like(problem.lambda_k, rising[end])
-        anew = replace(problem, lambda_k=lambda_k)
         continuation = problem.continued(solutions[start], lambda_k)
+        if end > start:  # what a smaller lambda has lost, a larger one loses too
+            solutions[end] = solve(continuation, short, counter.watch(short.steps))
+            continue
         lost = _lost(problem, solutions[start])
-        if end > start:
-            lost = torch.zeros_like(lost)
+        anew = replace(problem, lambda_k=lambda_k)
         parts, order = [], []
         for part, settings, chosen in ((continuation, short, ~lost), (anew, solver, lost)):
-            if bool(chosen.any()):
-                rows = chosen.nonzero().squeeze(1)
+            rows = chosen.nonzero().squeeze(1)
+            if len(rows):
                 watch = counter.watch(settings.steps)
                 parts.append(solve(part.select(rows), settings, watch))
                 order.append(rows)
